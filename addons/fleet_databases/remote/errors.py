@@ -13,6 +13,11 @@ from typing import ClassVar
 
 MESSAGE_LENGTH = 200  # characters kept of any text that the other side wrote
 
+# Marks that turn the direction of writing around, and what is no character at all.
+_REORDERING = frozenset(
+    "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\ufffe\uffff"
+)
+
 # Every fixed phrase that can fill %(reason)s, so that the edge can translate these too.
 REASONS: dict[str, str] = {
     "expired": "its certificate has expired",
@@ -39,7 +44,9 @@ def plain(text: str, length: int = MESSAGE_LENGTH) -> str:
 
 
 def _is_plain(char: str) -> bool:
-    return char.isspace() or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Cn", "Co")
+    if char.isspace():
+        return True
+    return unicodedata.category(char) not in ("Cc", "Cs") and char not in _REORDERING
 
 
 class RemoteError(Exception):

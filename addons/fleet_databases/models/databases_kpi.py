@@ -1,0 +1,50 @@
+import hashlib
+import re
+
+from odoo import api, fields, models
+
+
+class DatabasesKpi(models.Model):
+    """The catalogue of the KPIs that databases have reported so far."""
+
+    _name = "databases.kpi"
+    _description = "KPI"
+    _order = "sequence, kpi_type desc, name, id"
+
+    name = fields.Char(required=True, help="Heading of the column in the list of databases.")
+    technical_name = fields.Char(required=True, readonly=True)
+    column = fields.Char(compute="_compute_column", store=True, export_string_translation=False)
+    kpi_type = fields.Selection(
+        [("integer", "Number"), ("return_status", "Status of a return")],
+        "Type",
+        required=True,
+        readonly=True,
+    )
+    sequence = fields.Integer(default=10)
+    active = fields.Boolean(default=True, help="Clear it to take the column out of the list.")
+    threshold_ids = fields.One2many("databases.kpi.threshold", "kpi_id", "Thresholds")
+
+    _technical_name_uniq = models.UniqueIndex("(technical_name)", "This KPI is in the catalogue already.")
+    _column_uniq = models.UniqueIndex("(column)", "This KPI is in the catalogue already.")
+
+    @api.depends("technical_name")
+    def _compute_column(self):
+        for kpi in self:
+            kpi.column = self._get_column(kpi.technical_name or "")
+
+    @api.model
+    def _get_column(self, technical_name):
+        """Return the name of the property for a KPI: Odoo allows a-z, 0-9 and _ there.
+
+        A name that had to be changed gets a digest, so that two KPIs never share a column.
+        """
+        plain = re.sub(r"[^a-z0-9_]", "_", technical_name.lower())
+        if plain == technical_name:
+            return plain
+        return f"{plain[:80]}_{hashlib.sha256(technical_name.encode()).hexdigest()[:8]}"
+
+    def write(self, vals):
+        result = super().write(vals)
+        if {"name", "sequence", "active"} & vals.keys():
+            self.env.ref("fleet_databases.kpi_set").sudo()._write_definition()
+        return result

@@ -1,0 +1,64 @@
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+#: What a KPI of type ``return_status`` says, worst first, and its colour in the interface.
+RETURN_STATUSES = ("late", "to_do", "to_submit", "longterm", "done")
+#: More columns than this help nobody, and a broken database must not fill the list.
+MAX_KPIS = 200
+
+
+class DatabasesKpiSet(models.Model):
+    """The one record that holds the definition of every KPI column of the fleet list."""
+
+    _name = "databases.kpi.set"
+    _description = "KPI Columns"
+
+    name = fields.Char(required=True, translate=True)
+    kpi_definition = fields.PropertiesDefinition("KPI Columns")
+
+    @api.model
+    def _get_statuses(self):
+        """Return the labels of the statuses of a tax return, in order, worst first."""
+        labels = {
+            "late": self.env._("Late"),
+            "to_do": self.env._("To do"),
+            "to_submit": self.env._("To submit"),
+            "longterm": self.env._("Long term"),
+            "done": self.env._("Done"),
+        }
+        return [(status, labels[status]) for status in RETURN_STATUSES]
+
+    def _ensure_columns(self, kpis):
+        """Make the columns, and the catalogue entries, of ``kpis``.
+
+        :param kpis: KPIs as the remote client brings them
+        :return: catalogue records by the remote's identifier; KPIs over the cap are left out
+        """
+        self.ensure_one()
+        Kpi = self.env["databases.kpi"].with_context(active_test=False)
+        known = {kpi.technical_name: kpi for kpi in Kpi.search([])}
+        missing = {kpi.id: kpi for kpi in kpis if kpi.id not in known}
+        if missing:
+            # One writer at a time, or one would undo the columns of the other.
+            self.env.cr.execute(SQL("SELECT 1 FROM databases_kpi_set WHERE id = %s FOR UPDATE", self.id))
+            room = max(MAX_KPIS - len(known), 0)
+            created = Kpi.create(
+                [
+                    {"technical_name": kpi.id, "name": kpi.name, "kpi_type": kpi.type}
+                    for kpi in list(missing.values())[:room]
+                ]
+            )
+            known.update({kpi.technical_name: kpi for kpi in created})
+            self._write_definition()
+        return known
+
+    def _write_definition(self):
+        """Write the columns' definition anew from the catalogue."""
+        kpis = self.env["databases.kpi"].search([])
+        statuses = [[status, label] for status, label in self._get_statuses()]
+        self.kpi_definition = [
+            {"name": kpi.column, "string": kpi.name, "type": "integer"}
+            if kpi.kpi_type == "integer"
+            else {"name": kpi.column, "string": kpi.name, "type": "selection", "selection": statuses}
+            for kpi in kpis
+        ]

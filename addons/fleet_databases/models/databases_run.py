@@ -1,0 +1,479 @@
+import logging
+import time
+import uuid
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from datetime import timedelta
+
+from psycopg2.errors import SerializationFailure
+
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError
+from odoo.tools import SQL
+
+from .. import settings
+from ..remote import tasks
+from ..vault import VaultError
+
+_logger = logging.getLogger(__name__)
+
+#: A worker that has not been heard of for this long is taken for dead.
+LEASE = timedelta(seconds=120)
+HEARTBEAT_SECONDS = 20
+#: Results are gathered for this long before they are written in one batch.
+GATHER_SECONDS = 0.25
+#: More databases than this are worked on in the background.
+FOREGROUND_LIMIT = 20
+MAX_ATTEMPTS = 3
+KEEP_DAYS = {"sync": 30, "discover": 30, "invite": 730, "remove": 730}
+
+
+class DatabasesRun(models.Model):
+    """One piece of work over many databases: who asked, what came of it on each.
+
+    The lines are the queue as well. Whoever works on a line holds a lease on its database
+    (``lease_token``, ``lease_until``): two workers never talk to one database at the same time,
+    and when a worker is killed the lease runs out and the next one takes over.
+    """
+
+    _name = "databases.run"
+    _description = "Run over Databases"
+    _order = "id desc"
+
+    name = fields.Char(compute="_compute_name")
+    kind = fields.Selection(
+        [
+            ("sync", "Synchronization"),
+            ("invite", "Invitation of users"),
+            ("remove", "Removal of users"),
+            ("discover", "Pull from Odoo.com"),
+        ],
+        required=True,
+        readonly=True,
+    )
+    user_id = fields.Many2one("res.users", "Asked By", required=True, readonly=True, index=True)
+    background = fields.Boolean(readonly=True)
+    state = fields.Selection(
+        [("running", "Under Way"), ("done", "Finished")],
+        required=True,
+        default="running",
+        readonly=True,
+        index=True,
+    )
+    date_start = fields.Datetime(default=fields.Datetime.now, required=True, readonly=True)
+    date_end = fields.Datetime(readonly=True)
+    note = fields.Text("Remarks", readonly=True)
+    line_ids = fields.One2many("databases.run.line", "run_id", readonly=True)
+    total_count = fields.Integer("All", compute="_compute_counts")
+    done_count = fields.Integer("Done", compute="_compute_counts")
+    failed_count = fields.Integer("Failed", compute="_compute_counts")
+    progress = fields.Integer(compute="_compute_counts")
+
+    @api.depends("kind", "date_start")
+    def _compute_name(self):
+        kinds = dict(self._fields["kind"]._description_selection(self.env))
+        for run in self:
+            run.name = f"{kinds.get(run.kind, '')} #{run.id}"
+
+    @api.depends("line_ids.state")
+    def _compute_counts(self):
+        counts = defaultdict(dict)
+        for run, state, count in self.env["databases.run.line"]._read_group(
+            [("run_id", "in", self.ids)], ["run_id", "state"], ["__count"]
+        ):
+            counts[run.id][state] = count
+        for run in self:
+            states = counts[run.id]
+            run.total_count = sum(states.values())
+            run.done_count = states.get("done", 0)
+            run.failed_count = states.get("failed", 0)
+            finished = run.done_count + run.failed_count
+            run.progress = 100 * finished // run.total_count if run.total_count else 100
+
+    # ------------------------------------------------------------------
+    # Start
+    # ------------------------------------------------------------------
+
+    @contextmanager
+    def _own_transaction(self):
+        """Yield this recordset on a cursor of its own.
+
+        Progress must be visible to others, and last, while the transaction of the user who
+        asked goes on.
+        """
+        with self.env.registry.cursor() as cr:
+            yield self.with_env(self.env(cr=cr))
+
+    @api.model
+    def _create_run(self, kind, items, background):
+        """Create a run with a line for each of ``items``, dicts of values of a line."""
+        run = self.sudo().create({"kind": kind, "user_id": self.env.uid, "background": background})
+        lease = False if background else fields.Datetime.now() + LEASE
+        self.env["databases.run.line"].sudo().create(
+            [{**item, "run_id": run.id, "lease_until": lease} for item in items]
+        )
+        return run
+
+    @api.model
+    def _start(self, kind, items, background=False):
+        """Work on ``items`` and return the run, finished unless ``background``.
+
+        The run lives in a transaction of its own: read it with :meth:`_action_result` or in
+        the next request.
+
+        :param list items: values of lines: ``project_id``, and for users ``login``, ``user_name``
+        """
+        self.env.flush_all()
+        with self._own_transaction() as self_own:
+            run = self_own._create_run(kind, items, background)
+            if background:
+                self_own.env.ref("fleet_databases.ir_cron_work").sudo()._trigger()
+            else:
+                self_own.env.cr.commit()  # the lines are the record of what was begun
+                self_own.sudo()._work(run)
+        self.env.invalidate_all()
+        return self.browse(run.id)
+
+    # ------------------------------------------------------------------
+    # Work
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _get_unfinished(self, kind):
+        return self.search([("kind", "=", kind), ("state", "=", "running"), ("background", "=", True)], limit=1)
+
+    @api.model
+    def _cron_work(self):
+        """Do what waits in the background, and take over what a killed worker has left."""
+        self._work()
+
+    @api.model
+    def _work(self, run=None):
+        """Work on the lines of ``run``, or on every line that waits, until time is up.
+
+        Threads do the network on plain values and never see the ORM; this thread claims,
+        reads before and writes after, a batch at a time, with a commit for each.
+        """
+        worker = uuid.uuid4().hex
+        Cron = self.env["ir.cron"]
+        self._close_finished_runs()
+        left = Cron._commit_progress(remaining=self._count_waiting(run))
+        if left <= 0:
+            return
+        size = settings.threads()
+        heartbeat = time.monotonic()
+        with ThreadPoolExecutor(size, thread_name_prefix="databases") as pool:
+            pending = {}
+            while True:
+                free = size - len(pending)
+                if left > 0 and (not pending or free >= size // 4):
+                    for job in self._claim(worker, run, free):
+                        pending[pool.submit(*job.pop("call"))] = job
+                if not pending:
+                    break
+                finished, _waiting = wait(pending, timeout=GATHER_SECONDS)
+                if finished:
+                    self._write_results([(pending.pop(future), future) for future in finished])
+                    left = Cron._commit_progress(len(finished), remaining=self._count_waiting(run))
+                if time.monotonic() - heartbeat > HEARTBEAT_SECONDS:
+                    heartbeat = time.monotonic()
+                    self._renew_leases(worker)
+        if run:
+            self._fail_unclaimed(run)
+        self._close_finished_runs()
+        Cron._commit_progress(remaining=self._count_waiting(run))
+
+    @api.model
+    def _get_claimable(self, run):
+        """Return the SQL condition of the lines that a worker may take, as alias ``line``."""
+        now = fields.Datetime.now()
+        condition = SQL(
+            """line.state IN ('queued', 'running')
+            AND (line.lease_until IS NULL OR line.lease_until < %s
+                 OR line.state = 'queued' AND line.run_id = %s)""",
+            now,
+            run.id if run else 0,
+        )
+        return SQL("%s AND line.run_id = %s", condition, run.id) if run else condition
+
+    @api.model
+    def _count_waiting(self, run):
+        [[count]] = self.env.execute_query(
+            SQL(
+                "SELECT count(DISTINCT (line.run_id, line.project_id)) FROM databases_run_line line WHERE %s",
+                self._get_claimable(run),
+            )
+        )
+        return count
+
+    @api.model
+    def _claim(self, worker, run, limit):
+        """Take up to ``limit`` databases and return a job for each.
+
+        :return: dicts with ``call`` (a function and its arguments, plain values), ``lines``
+            (ids), ``project`` (id), ``kind``; ends in a commit
+        """
+        for _attempt in range(3):
+            try:
+                rows = self._claim_rows(worker, run, limit)
+                break
+            except SerializationFailure:
+                self.env.cr.rollback()
+        else:
+            return []
+        self.env.invalidate_all()
+        jobs = self._prepare_jobs(rows)
+        self.env.cr.commit()  # nothing is asked before the claim is safe
+        return jobs
+
+    @api.model
+    def _claim_rows(self, worker, run, limit):
+        now = fields.Datetime.now()
+        # The lock comes before the first query, so that the snapshot of this transaction is
+        # younger than the last claim of any other worker.
+        self.env.cr.commit()
+        self.env.cr.execute("LOCK TABLE databases_run_line IN SHARE ROW EXCLUSIVE MODE")
+        claimable = self._get_claimable(run)
+        return self.env.execute_query_dict(
+            SQL(
+                """
+                WITH candidate AS (
+                    SELECT DISTINCT ON (line.project_id) line.project_id, line.run_id, line.id, line.attempts
+                      FROM databases_run_line line
+                     WHERE %(claimable)s
+                       AND NOT EXISTS (
+                            SELECT 1 FROM databases_run_line other
+                             WHERE other.project_id = line.project_id
+                               AND other.state = 'running' AND other.lease_until >= %(now)s)
+                  ORDER BY line.project_id, line.id
+                ), picked AS (
+                    SELECT * FROM candidate ORDER BY attempts, id LIMIT %(limit)s
+                )
+                UPDATE databases_run_line line
+                   SET state = 'running', lease_token = %(worker)s, lease_until = %(until)s,
+                       attempts = line.attempts + 1
+                  FROM picked
+                 WHERE line.run_id = picked.run_id AND line.project_id = picked.project_id AND %(claimable)s
+             RETURNING line.id, line.project_id, line.kind, line.login, line.user_name, line.attempts
+                """,
+                claimable=claimable,
+                now=now,
+                until=now + LEASE,
+                limit=limit,
+                worker=worker,
+            )
+        )
+
+    @api.model
+    def _prepare_jobs(self, rows):
+        """Turn claimed rows into jobs; what cannot even be tried is written as failed at once."""
+        groups = defaultdict(list)
+        for row in rows:
+            groups[row["project_id"]].append(row)
+        now, policy = fields.Datetime.now(), settings.network_policy()
+        projects = self.env["project.project"].sudo().browse(groups).with_context(active_test=False)
+        projects.fetch(["database_url", "database_name", "database_api_login", "database_api_key_secret"])
+        jobs = []
+        for project in projects:
+            lines = groups[project.id]
+            job = {"project": project.id, "kind": lines[0]["kind"], "lines": lines}
+            if lines[0]["attempts"] > MAX_ATTEMPTS:
+                self._write_failure(job, "abandoned")
+                continue
+            try:
+                access = project._prepare_access(now)
+            except VaultError as error:
+                self._write_failure(job, f"secret_{error.code}")
+                continue
+            jobs.append({**job, "call": self._prepare_call(job, access, policy)})
+        return jobs
+
+    @api.model
+    def _prepare_call(self, job, access, policy):
+        """Return the plain function, and its arguments, that a thread runs for ``job``."""
+        logins = [line["login"] for line in job["lines"]]
+        if job["kind"] == "invite":
+            names = [line["user_name"] or line["login"] for line in job["lines"]]
+            return tasks.invite, access, list(zip(logins, names, strict=True)), policy
+        if job["kind"] == "remove":
+            return tasks.remove, access, logins, policy
+        return tasks.synchronize, access, policy
+
+    @api.model
+    def _renew_leases(self, worker):
+        self.env.cr.execute(
+            "UPDATE databases_run_line SET lease_until = %s WHERE lease_token = %s AND state = 'running'",
+            [fields.Datetime.now() + LEASE, worker],
+        )
+        self.env.cr.commit()  # others must see that this worker lives
+
+    @api.model
+    def _write_results(self, finished):
+        """Write what the threads brought, in one go; one bad result never takes the others along.
+
+        :param list finished: pairs of a job and its finished future
+        """
+        results = []
+        for job, future in finished:
+            if error := future.exception():
+                _logger.error("Database %s: %s failed", job["project"], job["kind"], exc_info=error)
+                results.append((job, None))
+            else:
+                results.append((job, future.result()))
+        if not self._try_write(results):
+            for result in results:
+                if not self._try_write([result]):
+                    self._write_failure(result[0], "internal")
+                    self.env.cr.commit()  # as below
+
+    @api.model
+    def _try_write(self, results):
+        """Write ``results`` and commit; return False when that cannot be done."""
+        for attempt in range(5):
+            try:
+                self._apply(results)
+                self.env.cr.commit()  # each batch lasts, whatever happens to the next
+            except SerializationFailure:
+                # Somebody else has changed one of these records in the meantime.
+                self.env.cr.rollback()
+                self.env.invalidate_all()
+                time.sleep(0.05 * attempt)
+            except Exception:
+                _logger.exception("Results of databases %s", [job["project"] for job, _result in results])
+                self.env.cr.rollback()
+                self.env.invalidate_all()
+                return False
+            else:
+                return True
+        return False
+
+    @api.model
+    def _apply(self, results):
+        by_kind = defaultdict(list)
+        for job, result in results:
+            if result is None:
+                self._write_failure(job, "internal")
+            else:
+                by_kind[job["kind"]].append((job, result))
+        Writer = self.env["databases.writer"].sudo()
+        if by_kind["sync"]:
+            Writer._apply_snapshots(by_kind["sync"])
+        for kind in ("invite", "remove"):
+            for job, outcomes in by_kind[kind]:
+                Writer._apply_outcomes(job, outcomes)
+        self.env.flush_all()
+
+    @api.model
+    def _write_failure(self, job, code):
+        """Note on the record, and on the lines, why a job has no result."""
+        lines = self.env["databases.run.line"].sudo().browse([line["id"] for line in job["lines"]])
+        lines.exists().write(
+            {"state": "failed", "result": "failed", "error_code": code, "date_done": fields.Datetime.now()}
+        )
+        if job["kind"] == "sync":
+            self.env["databases.writer"].sudo()._count_error(job["project"], code, {})
+        self.env.flush_all()
+
+    @api.model
+    def _fail_unclaimed(self, run):
+        """Say of the lines that could not be claimed that another worker has their database."""
+        run.line_ids.filtered(lambda line: line.state == "queued").write(
+            {"state": "failed", "result": "failed", "error_code": "busy", "date_done": fields.Datetime.now()}
+        )
+        self.env.flush_all()
+
+    @api.model
+    def _close_finished_runs(self):
+        open_runs = self.sudo().search([("state", "=", "running"), ("kind", "!=", "discover")])
+        waiting = self.env["databases.run.line"]._read_group(
+            [("run_id", "in", open_runs.ids), ("state", "in", ("queued", "running"))], ["run_id"]
+        )
+        closed = open_runs - open_runs.concat(*(run for [run] in waiting))
+        closed.write({"state": "done", "date_end": fields.Datetime.now()})
+        killed = self.sudo().search(
+            [
+                ("state", "=", "running"),
+                ("kind", "=", "discover"),
+                ("date_start", "<", fields.Datetime.now() - timedelta(minutes=10)),
+            ]
+        )
+        killed.write({"state": "done", "note": self.env._("The server was stopped meanwhile; pull again.")})
+        self.env.flush_all()
+
+    @api.autovacuum
+    def _gc_runs(self):
+        """Delete old runs; who was invited and removed is kept for two years."""
+        now = fields.Datetime.now()
+        for kind, days in KEEP_DAYS.items():
+            self.search([("kind", "=", kind), ("date_start", "<", now - timedelta(days=days))]).unlink()
+
+    # ------------------------------------------------------------------
+    # Actions
+    # ------------------------------------------------------------------
+
+    def _action_follow(self):
+        """Return the action that shows the progress of a run in the background."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.client",
+            "tag": "fleet_databases.follow_run",
+            "params": {"run_id": self.id},
+        }
+
+    def _action_result(self):
+        """Return the action that tells what came of a finished synchronisation."""
+        self.ensure_one()
+        with self._own_transaction() as run:
+            failed = run.line_ids.filtered(lambda line: line.state == "failed")
+            message = run._get_result_message(failed)
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "warning" if failed else "success",
+                "message": message,
+                "sticky": bool(failed),
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+            },
+        }
+
+    def _get_result_message(self, failed):
+        message = self.env._("%(count)s database(s) synchronized.", count=self.done_count)
+        if failed:
+            message += " " + self.env._("%(count)s failed:", count=len(failed))
+            message += "".join(f"\n{line.project_id.name}: {line.sentence}" for line in failed[:5])
+        if len(failed) > 5:
+            message += "\n" + self.env._("and %(count)s more", count=len(failed) - 5)
+        return message
+
+    def action_open(self):
+        """Open this run with its results."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self._name,
+            "res_id": self.id,
+            "views": [(False, "form")],
+        }
+
+    def action_retry(self):
+        """Start a new run with what failed in this one."""
+        self.ensure_one()
+        failed = self.line_ids.filtered(lambda line: line.state == "failed")
+        if not failed:
+            raise UserError(self.env._("Nothing failed in this run, so there is nothing to try again."))
+        items = [
+            {"project_id": line.project_id.id, "login": line.login, "user_name": line.user_name}
+            for line in failed
+        ]
+        return self._start_and_open(self.kind, items)
+
+    @api.model
+    def _start_and_open(self, kind, items):
+        """Work on ``items``, in the background when they are many, and open the run."""
+        if kind != "sync" and not self.env.user.has_group("fleet_databases.group_databases_manager"):
+            raise AccessError(self.env._("Only a Databases Administrator may invite or remove users."))
+        background = len({item["project_id"] for item in items}) > FOREGROUND_LIMIT
+        run = self._start(kind, items, background)
+        return run._action_follow() if background else run.action_open()

@@ -1,0 +1,618 @@
+from datetime import timedelta
+from urllib.parse import quote
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Command, Domain
+from odoo.orm.models import NO_ACCESS
+
+from .. import settings
+from ..remote import Access, normalize_url
+from ..vault import Vault, VaultError
+from .databases_run import FOREGROUND_LIMIT
+from .databases_sentences import ERROR_CODES, error_state
+
+#: Hosting types that hold an Odoo we can ask for figures.
+SYNCHRONISED_HOSTINGS = ("saas", "paas", "premise")
+#: Errors in a row after which the scheduled action leaves a database alone.
+MAX_ERRORS = 5
+#: Once a day. A daily action starts some minutes earlier or later each day: without this
+#: grace a database would be left out every second day.
+THROTTLE = timedelta(hours=24) - timedelta(minutes=15)
+#: How long the protocol that a server speaks is believed.
+PROTOCOL_AGE = timedelta(days=1)
+#: Days before the end of an API key at which its responsible person is warned.
+KEY_WARNINGS = (14, 7, 1)
+
+CONNECTION_FIELDS = ("database_hosting", "database_url", "database_name", "database_api_login")
+FETCH_FIELDS = (
+    "database_fetch_documents",
+    "database_fetch_draft_entries",
+    "database_fetch_tax_returns",
+)
+
+
+class ProjectProject(models.Model):
+    _inherit = "project.project"
+
+    database_hosting = fields.Selection(
+        [
+            ("saas", "Odoo Online"),
+            ("paas", "Odoo.sh"),
+            ("premise", "On Premise"),
+            ("other", "Outside Odoo"),
+        ],
+        string="Hosting",
+        index="btree_not_null",
+        copy=False,
+        tracking=True,
+        help="Where the database runs. It decides how it is opened and which key is used.",
+    )
+    database_url = fields.Char(
+        "Database URL",
+        copy=False,
+        tracking=True,
+        help="Address of the database, such as https://client.example.com",
+    )
+    database_name = fields.Char(
+        copy=False,
+        tracking=True,
+        help="Name of the PostgreSQL database, as its server knows it.",
+    )
+    database_uuid = fields.Char("Odoo.com Identifier", copy=False, readonly=True)
+    database_version = fields.Char("Version", copy=False, readonly=True)
+    database_api_login = fields.Char(
+        "API Login",
+        copy=False,
+        groups="fleet_databases.group_databases_user",
+        help="Login of the user of that database to whom the API key belongs.",
+    )
+    database_api_key = fields.Char(
+        "API Key",
+        compute="_compute_database_api_key",
+        inverse="_inverse_database_api_key",
+        copy=False,
+        exportable=False,
+        groups="fleet_databases.group_databases_manager",
+        help="It is stored encrypted and never shown again: fill in a new one to replace it.",
+    )
+    database_api_key_secret = fields.Char(copy=False, exportable=False, groups=NO_ACCESS)
+    database_has_api_key = fields.Boolean(
+        "API Key Stored",
+        compute="_compute_database_has_api_key",
+        compute_sudo=True,
+        groups="fleet_databases.group_databases_user",
+    )
+    database_api_key_expiry = fields.Date(
+        "API Key Expires On",
+        copy=False,
+        groups="fleet_databases.group_databases_user",
+        help="Odoo limits the life of a key. The responsible person is reminded "
+        "14, 7 and 1 days before this date.",
+    )
+    database_key_warning = fields.Integer(copy=False, groups=NO_ACCESS)
+    database_ca = fields.Text(
+        "Trusted Certificate",
+        copy=False,
+        groups="fleet_databases.group_databases_manager",
+        help="For a server whose certificate no public authority has signed: the certificate (PEM) "
+        "of the authority that signed it. It is trusted for this database only.",
+    )
+    database_discovered = fields.Boolean(
+        "Found on Odoo.com", copy=False, readonly=True, export_string_translation=False
+    )
+    database_discovered_url = fields.Char(copy=False, groups=NO_ACCESS)
+
+    database_fetch_documents = fields.Boolean(
+        "Fetch Documents", default=lambda self: self._default_fetch("database_fetch_documents")
+    )
+    database_fetch_draft_entries = fields.Boolean(
+        "Fetch Draft Journal Entries",
+        default=lambda self: self._default_fetch("database_fetch_draft_entries"),
+    )
+    database_fetch_tax_returns = fields.Boolean(
+        "Fetch Tax Returns", default=lambda self: self._default_fetch("database_fetch_tax_returns")
+    )
+
+    database_kpi_set_id = fields.Many2one(
+        "databases.kpi.set",
+        compute="_compute_database_kpi_set_id",
+        store=True,
+        export_string_translation=False,
+    )
+    database_kpi_properties = fields.Properties(
+        "KPIs", definition="database_kpi_set_id.kpi_definition", copy=False
+    )
+    database_kpi_value_ids = fields.One2many("databases.kpi.value", "project_id", "KPI History")
+    database_changes = fields.Char(
+        "Changed Since Yesterday",
+        compute="_compute_database_changes",
+        search="_search_database_changes",
+    )
+    database_nb_documents = fields.Integer("Documents", copy=False, readonly=True)
+    database_user_ids = fields.One2many("databases.user", "project_id", "Database Users")
+    database_nb_users = fields.Integer(
+        "Users", compute="_compute_database_nb_users", store=True, copy=False
+    )
+
+    database_last_synchro = fields.Datetime(
+        "Last Synchronization", copy=False, readonly=True, help="Last time that all of it worked."
+    )
+    database_last_attempt = fields.Datetime("Last Attempt", copy=False, readonly=True)
+    database_nb_synchro_errors = fields.Integer("Errors in a Row", copy=False, readonly=True)
+    database_error_code = fields.Selection(ERROR_CODES, "Last Error", copy=False, readonly=True)
+    database_error_params = fields.Json(copy=False, groups=NO_ACCESS)
+    database_last_error = fields.Char("What Went Wrong", compute="_compute_database_last_error")
+    database_notes = fields.Text("Remarks", copy=False, readonly=True)
+    database_state = fields.Selection(
+        [
+            ("new", "Never synchronized"),
+            ("ok", "In order"),
+            ("credentials", "Credentials"),
+            ("unreachable", "Unreachable"),
+            ("error", "Error"),
+            ("link", "Link only"),
+        ],
+        string="State",
+        compute="_compute_database_state",
+        store=True,
+        index="btree_not_null",
+        copy=False,
+    )
+    database_protocol = fields.Selection(
+        [("json2", "JSON-2"), ("xmlrpc", "XML-RPC")], "Protocol", copy=False, readonly=True
+    )
+    database_protocol_date = fields.Datetime(copy=False, groups=NO_ACCESS)
+
+    _database_url_uniq = models.UniqueIndex(
+        "(database_url) WHERE database_hosting IS NOT NULL",
+        "Another database already has this URL. Open that one, it may be archived.",
+    )
+    _database_url_required = models.Constraint(
+        "CHECK(database_hosting IS NULL OR COALESCE(database_url, '') != '')",
+        "A database needs a Database URL, such as https://client.example.com",
+    )
+
+    # ------------------------------------------------------------------
+    # Defaults and computed fields
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _get_database_template(self):
+        """Return the project that Settings names as the template of new databases, as sudo."""
+        template_id = self.env["ir.config_parameter"].sudo().get_param("fleet_databases.template_id")
+        template_sudo = self.sudo().browse(int(template_id)) if str(template_id or "").isdigit() else self.sudo()
+        return template_sudo.exists()
+
+    @api.model
+    def _default_fetch(self, field_name):
+        template_sudo = self._get_database_template()
+        return template_sudo[field_name] if template_sudo else True
+
+    @api.depends("database_hosting")
+    def _compute_database_kpi_set_id(self):
+        kpi_set = self.env.ref("fleet_databases.kpi_set", raise_if_not_found=False)
+        for project in self:
+            project.database_kpi_set_id = project.database_hosting and kpi_set
+
+    @api.depends("database_api_key_secret")
+    def _compute_database_api_key(self):
+        # Write-only: what is stored is never read back into a form, an export or an RPC answer.
+        self.database_api_key = False
+
+    @api.depends("database_api_key_secret")
+    def _compute_database_has_api_key(self):
+        for project in self:
+            project.database_has_api_key = bool(project.database_api_key_secret)
+
+    def _inverse_database_api_key(self):
+        for project in self:
+            key = (project.database_api_key or "").strip()
+            project.sudo().database_api_key_secret = self._get_vault().encrypt(key) if key else False
+        self.sudo()._reset_database_errors()
+        self.invalidate_recordset(["database_api_key"])
+
+    @api.depends("database_user_ids")
+    def _compute_database_nb_users(self):
+        counts = dict(
+            self.env["databases.user"]
+            .sudo()
+            ._read_group([("project_id", "in", self.ids)], ["project_id"], ["__count"])
+        )
+        for project in self:
+            project.database_nb_users = counts.get(project._origin, 0)
+
+    @api.depends("database_hosting", "database_error_code", "database_last_synchro")
+    def _compute_database_state(self):
+        for project in self:
+            if not project.database_hosting:
+                project.database_state = False
+            elif project.database_hosting == "other":
+                project.database_state = "link"
+            elif project.database_error_code:
+                project.database_state = error_state(project.database_error_code)
+            else:
+                project.database_state = "ok" if project.database_last_synchro else "new"
+
+    @api.depends("database_error_code", "database_error_params")
+    @api.depends_context("lang")
+    def _compute_database_last_error(self):
+        for project in self:
+            project.database_last_error = self.env["databases.run.line"]._get_sentence(
+                project.database_error_code, project.sudo().database_error_params
+            )
+
+    @api.depends("database_kpi_value_ids.change")
+    @api.depends_context("lang")
+    def _compute_database_changes(self):
+        values = self.env["databases.kpi.value"].search(
+            Domain("project_id", "in", self.ids) & self._get_changed_today_domain()
+        )
+        for project in self:
+            project.database_changes = ", ".join(
+                value._get_change_text() for value in values if value.project_id == project._origin
+            )
+
+    @api.model
+    def _get_changed_today_domain(self):
+        return Domain("date", "=", fields.Date.today()) & Domain("is_changed", "=", True)
+
+    @api.model
+    def _search_database_changes(self, operator, value):
+        if operator not in ("in", "not in") or set(value) != {False}:
+            return NotImplemented
+        changed = Domain("database_kpi_value_ids", "any", self._get_changed_today_domain())
+        return changed if operator == "not in" else ~changed
+
+    # ------------------------------------------------------------------
+    # Constraints, CRUD
+    # ------------------------------------------------------------------
+
+    @api.constrains("database_ca")
+    def _check_database_ca(self):
+        for project in self:
+            text = (project.database_ca or "").strip()
+            if text and ("BEGIN CERTIFICATE" not in text or "PRIVATE KEY" in text):
+                raise ValidationError(
+                    self.env._(
+                        "Trusted Certificate of %(name)s must be a certificate in PEM format: it starts "
+                        "with -----BEGIN CERTIFICATE----- and holds no private key.",
+                        name=project.name,
+                    )
+                )
+
+    @api.constrains("database_hosting", "is_template")
+    def _check_database_no_template(self):
+        if self.filtered(lambda project: project.is_template and project.database_hosting):
+            raise ValidationError(self.env._("A project template cannot be a database: clear its Hosting."))
+
+    @api.onchange("database_url", "database_name")
+    def _onchange_database_address(self):
+        if self._origin.database_has_api_key and self._is_database_moved(
+            {"database_url": self.database_url, "database_name": self.database_name}, self._origin
+        ):
+            self.database_api_key_expiry = False
+            return {
+                "warning": {
+                    "title": self.env._("The API key will be removed"),
+                    "message": self.env._(
+                        "A key is never sent to another address than the one it was entered for. "
+                        "Enter the API key again before you save, or afterwards."
+                    ),
+                }
+            }
+        return None
+
+    @api.model
+    def _prepare_database_vals(self, vals, hosting=False):
+        """Return ``vals`` with a normalised URL and trimmed texts; refuse what cannot be one."""
+        vals = dict(vals)
+        hosting = vals.get("database_hosting", hosting)
+        for name in ("database_name", "database_api_login"):
+            if name in vals:
+                vals[name] = (vals[name] or "").strip() or False
+        if vals.get("database_url"):
+            vals["database_url"] = self._normalize_database_url(vals["database_url"], hosting)
+        return vals
+
+    @api.model
+    def _normalize_database_url(self, url, hosting):
+        if hosting == "other":
+            url = url.strip()
+            if not url.lower().startswith(("http://", "https://")) or any(c.isspace() for c in url):
+                raise ValidationError(
+                    self.env._("Database URL “%(url)s” must start with http:// or https://", url=url[:200])
+                )
+            return url
+        try:
+            return normalize_url(url)
+        except ValueError as error:
+            raise ValidationError(
+                self.env._("Database URL “%(url)s”: %(reason)s", url=url[:200], reason=str(error))
+            ) from error
+
+    @api.model
+    def _is_database_moved(self, vals, project):
+        return any(
+            name in vals and (vals[name] or False) != (project[name] or False)
+            for name in ("database_url", "database_name")
+        )
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        return super().create([self._prepare_database_vals(vals) for vals in vals_list])
+
+    def write(self, vals):
+        if any(name in vals for name in CONNECTION_FIELDS):
+            hostings = set(self.mapped("database_hosting"))
+            if len(hostings) > 1 and "database_hosting" not in vals and vals.get("database_url"):
+                raise UserError(self.env._("Change the URL of one database at a time."))
+            vals = self._prepare_database_vals(vals, next(iter(hostings), False))
+            self._forget_moved_key(vals)
+        if "database_api_key_expiry" in vals:
+            vals = {**vals, "database_key_warning": 0}
+        return super().write(vals)
+
+    def _forget_moved_key(self, vals):
+        """Blank the key of the databases that ``vals`` sends elsewhere, and their error count."""
+        changed = self.filtered(
+            lambda project: any(
+                name in vals and (vals[name] or False) != (project.sudo()[name] or False)
+                for name in CONNECTION_FIELDS
+            )
+        )
+        moved = changed.filtered(lambda project: self._is_database_moved(vals, project))
+        if moved and "database_api_key" not in vals:
+            super(ProjectProject, moved.sudo()).write(
+                {"database_api_key_secret": False, "database_key_warning": 0}
+            )
+        if moved and "database_ca" not in vals:
+            super(ProjectProject, moved.sudo()).write({"database_ca": False})
+        changed.sudo()._reset_database_errors()
+
+    def _reset_database_errors(self):
+        """Give databases whose connection was changed a fresh start with the scheduled action."""
+        super().write(
+            {
+                "database_nb_synchro_errors": 0,
+                "database_error_code": False,
+                "database_error_params": False,
+                "database_last_attempt": False,
+                "database_protocol": False,
+                "database_protocol_date": False,
+            }
+        )
+
+    @api.model
+    def load(self, fields, data):
+        """Refuse API keys in an import: a file on a disk is no place for them."""
+        if any(field.split("/")[0] in ("database_api_key", "database_api_key_secret") for field in fields):
+            return {
+                "ids": False,
+                "messages": [
+                    {
+                        "type": "error",
+                        "field": "database_api_key",
+                        "message": self.env._(
+                            "API Key: keys cannot be imported from a file. Leave this column out and "
+                            "enter each key in the form of its database."
+                        ),
+                    }
+                ],
+                "nextrow": 0,
+            }
+        return super().load(fields, data)
+
+    # ------------------------------------------------------------------
+    # Access to the remote database
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _get_vault(self):
+        """Return the server's vault; raise a :class:`UserError` that says what is missing."""
+        try:
+            return Vault(settings.secret_keys())
+        except VaultError as error:
+            raise UserError(self.env["databases.run.line"]._get_sentence(f"secret_{error.code}", {})) from error
+
+    def _prepare_access(self, now):
+        """Return what a thread needs to talk to this database.
+
+        Must be called as sudo. Raises :class:`~odoo.addons.fleet_databases.vault.VaultError`
+        when a key is stored and cannot be read.
+
+        :rtype: Access
+        """
+        self.ensure_one()
+        login, key = self.database_api_login or "", ""
+        if self.database_api_key_secret:
+            key = Vault(settings.secret_keys()).decrypt(self.database_api_key_secret)
+        elif self.database_hosting == "saas" and self._is_odoocom_address():
+            account_login, key = self.env["databases.odoocom"]._get_credentials()
+            login = login or account_login
+        fresh = self.database_protocol_date and self.database_protocol_date > now - PROTOCOL_AGE
+        return Access(
+            url=self.database_url or "",
+            database=self.database_name or "",
+            login=login,
+            key=key,
+            ca=self.database_ca or None,
+            protocol=self.database_protocol or None if fresh else None,
+        )
+
+    def _is_odoocom_address(self):
+        """Tell whether the account's own key may be sent to this database.
+
+        Only to an address that Odoo.com itself has named, or to one of its own hosts: an
+        administrator who types another URL must not receive the key of the whole account.
+        """
+        host = (self.database_url or "").partition("://")[2].partition("/")[0]
+        return (self.database_url or "").startswith("https://") and host.endswith(".odoo.com") or (
+            self.database_discovered and self.database_url == self.database_discovered_url
+        )
+
+    @api.model
+    def _get_synchronized_domain(self):
+        return Domain("database_hosting", "in", SYNCHRONISED_HOSTINGS)
+
+    @api.model
+    def _get_due_domain(self, now):
+        """Return the domain of the databases that the daily action asks."""
+        limit = now - THROTTLE
+        return (
+            self._get_synchronized_domain()
+            & Domain("database_nb_synchro_errors", "<", MAX_ERRORS)
+            & (Domain("database_last_synchro", "=", False) | Domain("database_last_synchro", "<=", limit))
+            & (Domain("database_last_attempt", "=", False) | Domain("database_last_attempt", "<=", limit))
+        )
+
+    # ------------------------------------------------------------------
+    # Actions
+    # ------------------------------------------------------------------
+
+    def action_synchronize(self):
+        """Synchronise the selected databases, or all that the user sees when none is selected."""
+        databases = self or self.search(self._get_synchronized_domain())
+        databases.check_access("read")
+        databases = databases.filtered(lambda project: project.database_hosting in SYNCHRONISED_HOSTINGS)
+        if not databases:
+            raise UserError(
+                self.env._("There is nothing to synchronize: none of these is an Odoo database with a URL.")
+            )
+        if len(databases) > FOREGROUND_LIMIT:
+            return databases._synchronize_later()._action_follow()
+        return databases._synchronize_now()._action_result()
+
+    def _synchronize_now(self):
+        """Synchronise these databases while the caller waits; return the finished run."""
+        return self.env["databases.run"]._start("sync", [{"project_id": project.id} for project in self])
+
+    def _synchronize_later(self):
+        """Leave these databases to the background; return the run that follows them."""
+        return self.env["databases.run"]._start(
+            "sync", [{"project_id": project.id} for project in self], background=True
+        )
+
+    def action_connect(self):
+        """Open the database in a new tab, the way its hosting asks for."""
+        self.ensure_one()
+        self.check_access("read")
+        if not self.database_url:
+            raise UserError(self.env._("%(name)s has no Database URL to open.", name=self.name))
+        return {"type": "ir.actions.act_url", "url": self._get_connect_url(), "target": "new"}
+
+    def _get_connect_url(self):
+        if self.database_hosting == "other":
+            return self.database_url
+        if self.database_hosting == "saas" and self.database_uuid:
+            uuid = quote(self.database_uuid, safe="")
+            return f"{self.env['databases.odoocom']._get_connect_base()}/my/databases/connect/{uuid}"
+        return f"{self.database_url}/{'odoo' if self._has_odoo_route() else 'web'}"
+
+    def _has_odoo_route(self):
+        """Tell whether the web client lives at ``/odoo``: since 17.2, ``/web`` before."""
+        digits = (self.database_version or "").replace("saas~", "").replace("saas-", "")
+        major, _dot, minor = digits.partition(".")
+        minor = minor.partition("+")[0].partition("-")[0]
+        if not major.isdigit():
+            # Not known yet: /web works in every version, newer ones redirect it.
+            return False
+        return (int(major), int(minor) if minor.isdigit() else 0) >= (17, 2)
+
+    def action_open_database(self):
+        """Open the form of the database."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self._name,
+            "res_id": self.id,
+            "views": [(self.env.ref("fleet_databases.project_project_view_form").id, "form")],
+        }
+
+    def action_open_kpi_history(self):
+        self.ensure_one()
+        action = self.env["ir.actions.act_window"]._for_xml_id("fleet_databases.databases_kpi_value_action")
+        return {**action, "domain": [("project_id", "in", self.ids)]}
+
+    def action_invite_users(self):
+        """Open the wizard that creates accounts for local users on these databases."""
+        return self._open_users_wizard("databases.invite.wizard", self.env._("Invite Users"))
+
+    def action_remove_users(self):
+        """Open the wizard that deactivates accounts on these databases."""
+        return self._open_users_wizard("databases.remove.wizard", self.env._("Remove Users"))
+
+    def _open_users_wizard(self, model, title):
+        databases = self.filtered(lambda project: project.database_hosting in SYNCHRONISED_HOSTINGS)
+        if not databases:
+            raise UserError(self.env._("Select at least one Odoo database: users live there."))
+        return {
+            "type": "ir.actions.act_window",
+            "name": title,
+            "res_model": model,
+            "views": [(False, "form")],
+            "target": "new",
+            "context": {"default_project_ids": [Command.set(databases.ids)]},
+        }
+
+    # ------------------------------------------------------------------
+    # Scheduled actions
+    # ------------------------------------------------------------------
+
+    @api.model
+    def _cron_synchronize_all(self):
+        """Ask every database that is due, bounded in time; what is left goes on at once."""
+        self._warn_expiring_keys()
+        Run = self.env["databases.run"]
+        if not Run._get_unfinished("sync"):
+            due = self.search(self._get_due_domain(fields.Datetime.now()), order="database_last_attempt NULLS FIRST, id")
+            if due:
+                Run._create_run("sync", [{"project_id": project.id} for project in due], background=True)
+        Run._work()
+
+    @api.model
+    def _warn_expiring_keys(self):
+        """Schedule an activity 14, 7 and 1 days before an API key ends, each of them once."""
+        today = fields.Date.today()
+        expiring = self.search(
+            [
+                ("database_hosting", "in", SYNCHRONISED_HOSTINGS),
+                ("database_api_key_expiry", "<=", today + timedelta(days=KEY_WARNINGS[0])),
+            ]
+        )
+        for project in expiring:
+            days = (project.database_api_key_expiry - today).days
+            level = min(level for level in KEY_WARNINGS if days <= level)
+            if project.database_key_warning and project.database_key_warning <= level:
+                continue
+            project.database_key_warning = level
+            project._schedule_database_activity(
+                self.env._("Renew the API key of %(name)s", name=project.name),
+                self.env._("It ends on %(date)s. Without it, nothing is synchronized.", date=project.database_api_key_expiry),
+                project.database_api_key_expiry if days > 0 else today,
+            )
+
+    def _schedule_database_activity(self, summary, note, deadline, user=None, **values):
+        """Schedule a to-do for the responsible person, or for ``user`` when there is none.
+
+        Nobody is given an activity on a database that they may not see: an administrator
+        gets it then.
+        """
+        self.ensure_one()
+        candidates = self.user_id | (user or self.env["res.users"]) | self._get_database_managers()
+        for candidate in candidates:
+            project = self.with_user(candidate).with_context(allowed_company_ids=candidate.company_ids.ids)
+            if candidate.active and project.has_access("read"):
+                return self.activity_schedule(
+                    "mail.mail_activity_data_todo",
+                    date_deadline=deadline,
+                    summary=summary,
+                    note=note,
+                    user_id=candidate.id,
+                    **values,
+                )
+        return self.env["mail.activity"]
+
+    @api.model
+    def _get_database_managers(self):
+        return self.env.ref("fleet_databases.group_databases_manager").sudo().all_user_ids.sorted("id")
