@@ -1,0 +1,1 @@
+"""Development tools of the project: set-up, demo, tests. Standard library only at import."""

@@ -1,0 +1,81 @@
+"""Run the tests of one addon in Odoo, in a new copy of a cached template database."""
+
+import os
+import subprocess
+import time
+
+from . import chromium, console, databases, odoo_log, odoo_run, paths, postgres, shell
+
+
+class Result:
+    """What one run of tests came to."""
+
+    def __init__(self, name, passed=0, failed=0, problems=()):
+        self.name = name
+        self.passed = passed
+        self.failed = failed
+        self.problems = list(problems)
+
+    @property
+    def ok(self):
+        return self.passed > 0 and not self.failed and not self.problems
+
+
+def run(addon, tags=None, template="base", keep=False, allowed=()):
+    """Install ``addon`` in a copy of the template with its tests; return a `Result`."""
+    database = f"{postgres.prefix()}test_{addon}_{os.getpid()}"
+    log = paths.LOG / f"addon-test-{addon}-{os.getpid()}.log"
+    source = databases.template(template)
+    start = time.monotonic()
+    try:
+        databases.copy(source, database)
+        with console.step(f"Testing the addon {addon}", lambda: _last_test(log)):
+            code = _odoo(addon, tags or f"/{addon}", database, log)
+    finally:
+        if not keep:
+            databases.drop(database)
+    result = _judge(addon, code, log.read_text(errors="replace"), allowed)
+    for problem in result.problems:
+        console.say(problem)
+    console.say(f"   {addon}: {result.passed} passed, {result.failed} failed in {time.monotonic() - start:.0f} s; {log}")
+    return result
+
+
+def _odoo(addon, tags, database, log):
+    odoo_run.write_configuration()
+    arguments = ["-d", database, "-i", addon, "--test-tags", tags, "--stop-after-init"]
+    arguments += ["--http-port", odoo_run.free_port(), "--log-level", "info"]
+    # Odoo looks for the browser by name in the search path.
+    search_path = os.pathsep.join(filter(None, [chromium.folder(), os.environ["PATH"]]))
+    with open(log, "wb") as output:
+        return subprocess.run(
+            odoo_run.command(*arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=odoo_run.environment(PATH=search_path),
+            cwd=paths.RUN,
+            check=False,
+        ).returncode
+
+
+def _judge(addon, code, text, allowed):
+    total, failed, skipped = odoo_log.counts(text)
+    problems = [f"   ! {entry}" for entry in odoo_log.unexpected(text, allowed)]
+    if total == 0:
+        problems.append(f"   ! {addon}: no test ran")
+    if skipped:
+        problems.append(f"   ! {addon}: {skipped} tests were skipped, which counts as a failure")
+    if code and not (failed or problems):
+        problems.append(f"   ! {addon}: Odoo ended with code {code}")
+    if code and not total:
+        problems.append("\n".join(f"   | {line}" for line in text.splitlines()[-shell.TAIL_LINES :]))
+    # A problem that no test counted is one failure more.
+    return Result(addon, passed=total - failed, failed=failed + bool(problems and not failed), problems=problems)
+
+
+def _last_test(log):
+    if not log.exists():
+        return ""
+    lines = [line for line in log.read_text(errors="replace").splitlines() if ": Starting " in line]
+    return lines[-1].rpartition("Starting ")[2][:80] if lines else ""

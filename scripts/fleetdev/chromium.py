@@ -1,0 +1,54 @@
+"""The browser of the tests: Debian's chromium, installed by apt when root."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from . import console, files, paths, shell
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# Quiet, and without calls to the world outside.
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def find():
+    """Return the path of the browser, or None."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def folder():
+    """Return the folder of the browser for a search path, or an empty text."""
+    found = find()
+    return str(Path(found).parent) if found else ""
+
+
+def ensure():
+    """Return the path of the browser; install it when this is root on a Debian machine."""
+    if found := find():
+        return found
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise console.Failure("The browser tests need Chromium: install the system package chromium (as root)")
+    with files.setup_lock("chromium"), console.step("Installing the system package chromium"):
+        env = shell.environment(DEBIAN_FRONTEND="noninteractive")
+        log = paths.LOG / "chromium.log"
+        shell.run(["apt-get", "update"], log=log, what="apt-get update", env=env)
+        install = ["apt-get", "install", "-y", "--no-install-recommends", "chromium", "fonts-dejavu-core"]
+        shell.run(install, log=log, what="apt-get install chromium", env=env)
+    if found := find():
+        return found
+    raise console.Failure("apt-get installed the package chromium, but no program of that name is found")
+
+
+def version():
+    """Return what the browser says of itself, or None."""
+    found = find()
+    return found and subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout.strip()

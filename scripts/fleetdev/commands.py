@@ -1,0 +1,88 @@
+"""The subcommands of ``scripts/dev.py``."""
+
+import os
+import subprocess
+
+from . import addon_tests, console, databases, odoo_run, paths, postgres, setup, venv
+
+
+def declare(parsers):
+    """Declare every subcommand with its help."""
+    add = parsers.add_parser
+    _plain(add("setup", help="install everything below .run and make the template databases"), _setup)
+    test = add("addon-test", help="run the tests of one addon in a new copy of the template database")
+    test.add_argument("addon")
+    test.add_argument("--tags", help="Odoo's --test-tags (default: /ADDON)")
+    test.add_argument("--template", default="base", choices=list(databases.TEMPLATES))
+    test.add_argument("--keep", action="store_true", help="leave the database for a look")
+    test.add_argument("--allow", action="append", default=[], metavar="REGEX", help="a warning that is expected")
+    test.set_defaults(function=_addon_test)
+    shell = add("shell", help="odoo shell on a database (default: the first of the demo)")
+    shell.add_argument("database", nargs="?")
+    shell.set_defaults(function=_shell)
+    serve = add("serve", help="install an addon in a database of its own and serve it, for looking at screens")
+    serve.add_argument("addon")
+    serve.add_argument("--port", type=int, default=0)
+    serve.add_argument("--fresh", action="store_true", help="begin with a new database")
+    serve.add_argument("--template", default="base", choices=list(databases.TEMPLATES))
+    serve.set_defaults(function=_serve)
+    _plain(add("databases", help="list the databases of this tree"), _databases)
+
+
+def _plain(parser, function):
+    parser.set_defaults(function=function)
+
+
+def _setup(_arguments):
+    setup.enter(venv.TESTING)
+    setup.services()
+    setup.templates("base", "account")
+    return 0
+
+
+def _addon_test(arguments):
+    setup.enter(venv.TESTING)
+    setup.services()
+    result = addon_tests.run(
+        arguments.addon,
+        tags=arguments.tags,
+        template=arguments.template,
+        keep=arguments.keep,
+        allowed=arguments.allow,
+    )
+    console.say(f"{result.passed} passed, {result.failed} failed")
+    return 0 if result.ok else 1
+
+
+def _shell(arguments):
+    setup.enter(venv.RUNTIME)
+    setup.services()
+    database = arguments.database or next(iter(postgres.names("demo_portal")), None)
+    if not database:
+        raise console.Failure("Name a database; there is no demo yet. Those of this tree: " + ", ".join(postgres.names()))
+    command = odoo_run.command("-d", database, "--no-http", subcommand="shell")
+    os.chdir(paths.RUN)
+    os.execve(command[0], command, odoo_run.environment())
+
+
+def _serve(arguments):
+    setup.enter(venv.RUNTIME)
+    setup.services()
+    database = f"{postgres.prefix()}serve_{arguments.addon}"
+    if arguments.fresh or not postgres.exists(database):
+        databases.copy(databases.template(arguments.template), database)
+    port = arguments.port or odoo_run.free_port()
+    console.say(f"http://127.0.0.1:{port}/odoo  login admin, password admin, database {database}; Ctrl-C stops it")
+    options = ["-d", database, "--db-filter", f"^{database}$", "--http-port", port, "-i", arguments.addon]
+    command = odoo_run.command(*options, "-u", arguments.addon, "--max-cron-threads", "1")
+    return subprocess.run(command, env=odoo_run.environment(), cwd=paths.RUN, check=False).returncode
+
+
+def _databases(_arguments):
+    setup.enter(venv.RUNTIME)
+    setup.services()
+    for name in postgres.names():
+        console.say(name)
+    for key in ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD"):
+        console.say(f"export {key}={os.environ.get(key, '')}")
+    return 0

@@ -1,0 +1,73 @@
+"""Odoo databases: cached templates, copies of them with their files, and dropping both."""
+
+import os
+import shutil
+
+from . import console, files, odoo_run, odoo_source, paths, postgres
+
+# What each template has installed, and the template it grows from.
+TEMPLATES = {
+    "base": (None, ("project", "contacts")),
+    "account": ("base", ("account",)),
+}
+PREPARE = {
+    "account": """
+company = env.ref("base.main_company")
+company.country_id = company.country_id or env.ref("base.us")
+if not company.chart_template:
+    env["account.chart.template"].try_loading("generic_coa", company)
+env.cr.commit()
+""",
+}
+
+
+def template(name):
+    """Return the name of the cached template database, made when it is not there."""
+    parent, modules = TEMPLATES[name]
+    source = template(parent) if parent else None
+    identity = files.digest(odoo_source.read()["identity"], source or "", modules, PREPARE.get(name, ""))[:8]
+    database = f"{postgres.prefix()}tpl_{name}_{identity}"
+    with files.setup_lock(f"template-{name}"):
+        if not postgres.exists(database):
+            _build(name, database, source, modules)
+    return database
+
+
+def _build(name, database, source, modules):
+    """Install in a database of another name, so that a killed run leaves no half template."""
+    building = f"{database}_new"
+    log = paths.LOG / f"template-{name}.log"
+    with console.step(f"Making the template database with {', '.join(modules)}"):
+        drop(building)
+        if source:
+            copy(source, building)
+        install = ("-d", building, "-i", ",".join(modules), "--stop-after-init", "--no-http")
+        odoo_run.call(*install, log=log, what=f"Installing {', '.join(modules)}")
+        if name in PREPARE:
+            prepare_log = paths.LOG / f"template-{name}-prepare.log"
+            odoo_run.script(building, PREPARE[name], log=prepare_log, what=f"Preparing the template {name}")
+        postgres.rename(building, database)
+        shutil.rmtree(filestore(database), ignore_errors=True)
+        if filestore(building).exists():
+            filestore(building).rename(filestore(database))
+
+
+def filestore(database):
+    """Return the folder of a database's attachments."""
+    return paths.DATA / "filestore" / database
+
+
+def copy(source, target):
+    """Copy a database and its files. Files are written once and never changed, so hard links do."""
+    drop(target)
+    postgres.copy(source, target)
+    if filestore(source).exists():
+        shutil.copytree(
+            filestore(source), filestore(target), copy_function=os.link, ignore=shutil.ignore_patterns("checklist")
+        )
+
+
+def drop(database):
+    """Drop a database and its files."""
+    postgres.drop(database)
+    shutil.rmtree(filestore(database), ignore_errors=True)

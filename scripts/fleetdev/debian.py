@@ -1,0 +1,129 @@
+"""Unpack Debian's package of Odoo 19 without root and without installing anything.
+
+A private apt configuration reads the lists of two suites from the mirror that the machine's own
+apt uses; ``dpkg-deb`` then unpacks the packages into one folder.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from . import console, shell
+
+FONTS_AND_SCRIPTS = (
+    "fonts-font-awesome",
+    "fonts-glyphicons-halflings",
+    "fonts-inconsolata",
+    "fonts-montserrat",
+    "fonts-ocr-b",
+    "fonts-roboto-unhinted",
+    "libjs-jquery",
+    "libjs-jquery-form",
+    "libjs-underscore",
+)
+# Odoo draws its icons with Font Awesome 4.7; with version 7 every icon is blank.
+REQUIRED_VERSION = {"fonts-font-awesome": "4.7."}
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+SUITES = ("stable", "sid")
+
+
+def unpack_odoo(folder):
+    """Fill ``folder`` with Odoo 19 and the files its links point to; return what it is."""
+    for tool in ("apt-get", "apt-cache", "dpkg-deb"):
+        if not shutil.which(tool):
+            raise console.Failure(f"{tool} is not on this machine")
+    work = folder / "apt"
+    env = _update_lists(work)
+    versions = {"odoo-19": _version("odoo-19", "sid", env)}
+    for package in FONTS_AND_SCRIPTS:
+        suite = "stable" if package.startswith("fonts-") else "sid"
+        versions[package] = _version(package, suite, env)
+    debs = folder / "debs"
+    debs.mkdir()
+    wanted = [f"{package}={version}" for package, version in versions.items()]
+    _apt(["apt-get", "download", *wanted], env, cwd=debs)
+    for deb in sorted(debs.glob("*.deb")):
+        subprocess.run(["dpkg-deb", "-x", str(deb), str(folder)], check=True)
+    shutil.rmtree(debs)
+    shutil.rmtree(work)
+    _check_links(folder)
+    return f"Debian odoo-19 {versions['odoo-19']}"
+
+
+def _update_lists(work):
+    errors = []
+    for mirror in _mirrors():
+        env = _write_configuration(work, mirror)
+        try:
+            _apt(["apt-get", "update"], env)
+        except console.Failure as failure:
+            errors.append(str(failure))
+            continue
+        return env
+    raise console.Failure("; ".join(errors) or "apt has no Debian mirror configured (apt-get indextargets)")
+
+
+def _mirrors():
+    """Return the addresses of Debian archives in the machine's own apt configuration."""
+    text = shell.output(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]) or ""
+    found = dict.fromkeys(line.strip() for line in text.splitlines() if line.strip())
+    return [uri for uri in found if uri.rstrip("/").endswith("/debian")]
+
+
+def _write_configuration(work, mirror):
+    shutil.rmtree(work, ignore_errors=True)
+    for part in ("lists/partial", "cache/archives/partial"):
+        (work / part).mkdir(parents=True)
+    signed = f"[signed-by={KEYRING}] " if KEYRING.exists() else ""
+    sources = work / "sources.list"
+    sources.write_text("".join(f"deb {signed}{mirror} {suite} main\n" for suite in SUITES))
+    configuration = work / "apt.conf"
+    configuration.write_text(
+        f'Dir::Etc::sourcelist "{sources}";\n'
+        'Dir::Etc::sourceparts "-";\n'
+        'Dir::Etc::preferences "-";\n'
+        'Dir::Etc::preferencesparts "-";\n'
+        f'Dir::State::Lists "{work}/lists";\n'
+        f'Dir::Cache "{work}/cache";\n'
+        'Acquire::Languages "none";\n'
+        'Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";\n'
+        'Acquire::Retries "3";\n'
+        'APT::Sandbox::User "";\n'
+        'Debug::NoLocking "true";\n'
+        "#clear APT::Update::Post-Invoke;\n"
+        "#clear APT::Update::Post-Invoke-Success;\n"
+    )
+    return shell.environment(APT_CONFIG=configuration, LC_ALL="C")
+
+
+def _apt(command, env, cwd=None):
+    result = subprocess.run(
+        command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    # "apt-get update" answers 0 although a list could not be fetched.
+    problems = [line for line in result.stderr.splitlines() if line.startswith(("E:", "W: Failed to fetch"))]
+    if result.returncode or problems:
+        raise console.Failure(f"{' '.join(command[:2])}: {(problems or ['code %d' % result.returncode])[0]}")
+    return result.stdout
+
+
+def _version(package, suite, env):
+    """Return the version of a package in ``suite``, or in the other suite where that one has none that fits."""
+    rows = []
+    for line in _apt(["apt-cache", "madison", package], env).splitlines():
+        _name, version, source = (part.strip() for part in line.split("|"))
+        if REQUIRED_VERSION.get(package, "") in version:
+            rows.append((source, version))
+    for source, version in sorted(rows, key=lambda row: f" {suite}/" not in row[0]):
+        return version
+    raise console.Failure(f"the mirror has no fitting version of the package {package}")
+
+
+def _check_links(folder):
+    """Fail when a link in the unpacked tree points nowhere: every page of Odoo would answer 500."""
+    for parent, folders, names in os.walk(folder / "usr/lib"):
+        for name in folders + names:
+            path = os.path.join(parent, name)
+            if os.path.islink(path) and not os.path.exists(path):
+                raise console.Failure(f"the link {os.path.relpath(path, folder)} points nowhere: {os.readlink(path)}")

@@ -1,0 +1,94 @@
+"""Start Odoo: its configuration file, its command line, its environment."""
+
+import base64
+import os
+import secrets
+import socket
+import subprocess
+
+from . import console, files, odoo_source, paths, shell
+
+CONFIGURATION = """[options]
+addons_path = {addons_path}
+data_dir = {data}
+http_interface = 127.0.0.1
+list_db = False
+with_demo = False
+max_cron_threads = 0
+"""
+# What a person may have set for another Odoo must not reach this one.
+FOREIGN = ("ODOO_RC", "OPENERP_SERVER", "PYTHONPATH", "PGDATABASE", "ODOO_HOME")
+
+
+def addons_path():
+    """Return the folders of addons: Odoo's own where they are apart, ours, and those of the demo."""
+    own = [str(path) for path in (paths.ADDONS, paths.DEMO_ADDONS) if any(path.glob("*/__manifest__.py"))]
+    return ",".join([*odoo_source.read()["addons_path"], *own])
+
+
+def write_configuration():
+    """Write ``.run/odoo.conf``; the database access comes by the ``PG*`` variables."""
+    text = CONFIGURATION.format(addons_path=addons_path(), data=paths.DATA)
+    if not paths.ODOO_CONF.exists() or paths.ODOO_CONF.read_text() != text:
+        files.write(paths.ODOO_CONF, text)
+
+
+def secret_key():
+    """Return this tree's Fernet key; it is made once."""
+    if not paths.SECRET_KEY.exists():
+        files.write(paths.SECRET_KEY, base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(), mode=0o600)
+    return paths.SECRET_KEY.read_text()
+
+
+def environment(**changes):
+    """Return the environment of an Odoo process of the demo or the tests."""
+    settings = {
+        "FLEET_SECRET_KEYS": secret_key(),
+        "FLEET_ALLOW_PRIVATE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+    return shell.environment(**dict.fromkeys(FOREIGN), **(settings | changes))
+
+
+def command(*arguments, subcommand=None):
+    """Return the command line of Odoo with our configuration."""
+    head = [str(paths.PYTHON), "-m", "odoo"]
+    return [*head, *([subcommand] if subcommand else []), "--config", str(paths.ODOO_CONF), *map(str, arguments)]
+
+
+def call(*arguments, log, what, **changes):
+    """Run Odoo until it ends; fail with the last lines of its log."""
+    write_configuration()
+    shell.run(command(*arguments), log=log, what=what, env=environment(**changes), cwd=paths.RUN)
+
+
+def script(database, text, *, log, what, arguments=()):
+    """Run Python text in ``odoo shell`` on a database; it fails unless the text runs to its end.
+
+    The text sees ``env`` and, as ``ARGUMENTS``, the given texts. It commits by itself.
+    """
+    write_configuration()
+    marker = f"script-ended-{secrets.token_hex(4)}"
+    source = f"ARGUMENTS = {list(arguments)!r}\n{text}\nprint({marker!r})\n"
+    options = ("-d", database, "--no-http", "--log-level=warn")
+    result = subprocess.run(
+        command(*options, subcommand="shell"),
+        input=f"exec(compile({source!r}, 'script', 'exec'))\n",
+        env=environment(),
+        cwd=paths.RUN,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    files.write(log, result.stdout + result.stderr)
+    if result.returncode or marker not in result.stdout:
+        console.say(shell.tail(log))
+        raise console.Failure(f"{what} failed; the whole output is in {log}")
+    return result.stdout.split(marker)[0]
+
+
+def free_port():
+    """Return a port of the loopback interface that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,0 +1,138 @@
+"""The PostgreSQL that Odoo uses: the one that PGHOST names, else a private throw-away cluster.
+
+Either way the result is a set of ``PG*`` variables for a role with CREATEDB that is no superuser.
+Needs the virtual environment (psycopg2, the server's binaries).
+"""
+
+import contextlib
+import hashlib
+import os
+import secrets
+
+from . import cluster, console, files, paths
+
+ROLE = "fleet"
+
+
+def ensure():
+    """Have a server running and return the environment to reach it (``PGHOST`` and the rest)."""
+    given = os.environ.get("PGHOST") and not os.environ.get("FLEET_PG_PRIVATE")
+    env = _ensure_given() if given else _ensure_private()
+    os.environ.update(env)
+    return env
+
+
+def prefix():
+    """Return what the name of every database made here begins with.
+
+    On a server of the user's own, two clones of this repository must not meet.
+    """
+    if not os.environ.get("FLEET_PG_PRIVATE"):
+        return f"fleet_{hashlib.sha256(str(paths.ROOT).encode()).hexdigest()[:6]}_"
+    return "fleet_"
+
+
+def _ensure_private():
+    port, admin_password = cluster.ensure_running()
+    admin = {"host": "127.0.0.1", "port": port, "user": cluster.ADMIN, "password": admin_password}
+    access = {"PGHOST": "127.0.0.1", "PGPORT": str(port), "FLEET_PG_PRIVATE": "1", "PGUSER": ROLE}
+    return access | {"PGPASSWORD": _ensure_role(admin, ROLE)}
+
+
+def _ensure_given():
+    access = {name: os.environ[name] for name in ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD") if name in os.environ}
+    access["FLEET_PG_PRIVATE"] = ""
+    with _connection({}) as cursor:
+        cursor.execute("SELECT rolname, rolsuper, rolcreatedb FROM pg_roles WHERE rolname = current_user")
+        name, superuser, createdb = cursor.fetchone()
+        cursor.execute("SHOW server_version_num")
+        version = int(cursor.fetchone()[0])
+    if version < 130000:
+        raise console.Failure(f"PostgreSQL 13 or newer is needed, {os.environ['PGHOST']} answers version {version}")
+    if superuser:
+        role = f"{prefix()}odoo"
+        return access | {"PGUSER": role, "PGPASSWORD": _ensure_role({}, role)}
+    if not createdb:
+        raise console.Failure(f'The role "{name}" may not create databases: ALTER ROLE "{name}" CREATEDB')
+    return access
+
+
+def _ensure_role(admin, role):
+    """Make the unprivileged role that Odoo uses; return its password."""
+    store = paths.RUN / f"{role}.password"
+    if not store.exists():
+        files.write(store, secrets.token_urlsafe(24), mode=0o600)
+    password = store.read_text()
+    with _connection(admin) as cursor:
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
+        verb = "ALTER" if cursor.fetchone() else "CREATE"
+        cursor.execute(
+            f'{verb} ROLE "{role}" LOGIN CREATEDB NOSUPERUSER NOCREATEROLE PASSWORD %s', [password]
+        )
+    return password
+
+
+@contextlib.contextmanager
+def _connection(arguments):
+    """Give a cursor in autocommit mode on the database postgres; ``arguments`` add to the ``PG*`` variables."""
+    import psycopg2
+
+    try:
+        connection = psycopg2.connect(dbname="postgres", connect_timeout=10, **arguments)
+    except psycopg2.OperationalError as error:
+        where = f"{arguments.get('host') or os.environ.get('PGHOST')}:{os.environ.get('PGPORT', '5432')}"
+        raise console.Failure(f"PostgreSQL at {where} does not let us in: {str(error).strip()}") from error
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()
+
+
+def cursor():
+    """Give a cursor in autocommit mode, as the role that Odoo uses."""
+    return _connection({})
+
+
+def names(pattern=""):
+    """Return the names of this tree's databases that begin with the prefix and ``pattern``."""
+    with cursor() as cr:
+        cr.execute(
+            "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY datname", [prefix() + pattern]
+        )
+        return [row[0] for row in cr.fetchall()]
+
+
+def forget():
+    """Drop what this tree made on a server of the user's own: databases, and the role if one was made."""
+    for name in names():
+        drop(name)
+
+
+def drop(name):
+    """Drop one database and whoever is still connected to it. It must be one of ours."""
+    if not name.startswith(prefix()):
+        raise ValueError(f"{name} is not one of this tree's databases")
+    with cursor() as cr:
+        cr.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def exists(name):
+    """Tell whether a database of this name exists."""
+    with cursor() as cr:
+        cr.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+        return bool(cr.fetchone())
+
+
+def copy(source, target):
+    """Copy a database on the server, replacing an earlier ``target``."""
+    drop(target)
+    with cursor() as cr:
+        cr.execute(f'CREATE DATABASE "{target}" TEMPLATE "{source}"')
+
+
+def rename(name, new_name):
+    """Rename a database that nobody is connected to."""
+    with cursor() as cr:
+        cr.execute(f'ALTER DATABASE "{name}" RENAME TO "{new_name}"')
