@@ -13,7 +13,7 @@ class DatabasesKpi(models.Model):
 
     name = fields.Char(required=True, help="Heading of the column in the list of databases.")
     technical_name = fields.Char(required=True, readonly=True)
-    column = fields.Char(compute="_compute_column", store=True, export_string_translation=False)
+    property_name = fields.Char(compute="_compute_property_name", store=True, export_string_translation=False)
     kpi_type = fields.Selection(
         [("integer", "Number"), ("return_status", "Status of a return")],
         "Type",
@@ -25,15 +25,15 @@ class DatabasesKpi(models.Model):
     threshold_ids = fields.One2many("databases.kpi.threshold", "kpi_id", "Thresholds")
 
     _technical_name_uniq = models.UniqueIndex("(technical_name)", "This KPI is in the catalogue already.")
-    _column_uniq = models.UniqueIndex("(column)", "This KPI is in the catalogue already.")
+    _property_name_uniq = models.UniqueIndex("(property_name)", "This KPI is in the catalogue already.")
 
     @api.depends("technical_name")
-    def _compute_column(self):
+    def _compute_property_name(self):
         for kpi in self:
-            kpi.column = self._get_column(kpi.technical_name or "")
+            kpi.property_name = self._get_property_name(kpi.technical_name or "")
 
     @api.model
-    def _get_column(self, technical_name):
+    def _get_property_name(self, technical_name):
         """Return the name of the property for a KPI: Odoo allows a-z, 0-9 and _ there.
 
         A name that had to be changed gets a digest, so that two KPIs never share a column.

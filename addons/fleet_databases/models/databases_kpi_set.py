@@ -57,8 +57,8 @@ class DatabasesKpiSet(models.Model):
         kpis = self.env["databases.kpi"].search([])
         statuses = [[status, label] for status, label in self._get_statuses()]
         self.kpi_definition = [
-            {"name": kpi.column, "string": kpi.name, "type": "integer"}
+            {"name": kpi.property_name, "string": kpi.name, "type": "integer"}
             if kpi.kpi_type == "integer"
-            else {"name": kpi.column, "string": kpi.name, "type": "selection", "selection": statuses}
+            else {"name": kpi.property_name, "string": kpi.name, "type": "selection", "selection": statuses}
             for kpi in kpis
         ]

@@ -109,14 +109,14 @@ class DatabasesWriter(models.AbstractModel):
         catalogue = kpi_set._ensure_columns([kpi for kpis in wanted.values() for kpi in kpis])
         figures = []
         for project, kpis in wanted.items():
-            values = {catalogue[kpi.id].column: kpi.value for kpi in kpis if kpi.id in catalogue}
+            values = {catalogue[kpi.id].property_name: kpi.value for kpi in kpis if kpi.id in catalogue}
             values.update(self._get_zeros(project, values))
             if dict(project.database_kpi_properties) != values:
                 project.database_kpi_properties = values
             documents = sum(kpi.value for kpi in kpis if kpi.id.startswith(DOCUMENTS_PREFIX) and kpi.type == "integer")
             if project.database_nb_documents != documents:
                 project.database_nb_documents = min(documents, 2**31 - 1)
-            ids = {kpi.column: kpi.id for kpi in catalogue.values()}
+            ids = {kpi.property_name: kpi.id for kpi in catalogue.values()}
             figures += [(project.id, ids[column], value) for column, value in values.items()]
         self.env.flush_all()
         self.env["databases.kpi.value"]._record(figures)
@@ -131,7 +131,7 @@ class DatabasesWriter(models.AbstractModel):
         """
         if not project.database_fetch_draft_entries:
             return {}
-        prefix = self.env["databases.kpi"]._get_column(DRAFTS_PREFIX + "x").partition("_x")[0]
+        prefix = self.env["databases.kpi"]._get_property_name(DRAFTS_PREFIX + "x").partition("_x")[0]
         return {
             column: 0
             for column in dict(project.database_kpi_properties)

@@ -118,6 +118,7 @@ class ProjectProject(models.Model):
         "databases.kpi.set",
         compute="_compute_database_kpi_set_id",
         store=True,
+        precompute=True,
         export_string_translation=False,
     )
     database_kpi_properties = fields.Properties(
