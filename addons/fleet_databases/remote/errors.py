@@ -14,9 +14,7 @@ from typing import ClassVar
 MESSAGE_LENGTH = 200  # characters kept of any text that the other side wrote
 
 # Marks that turn the direction of writing around, and what is no character at all.
-_REORDERING = frozenset(
-    "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\ufffe\uffff"
-)
+_REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff\ufffe\uffff")
 
 # Every fixed phrase that can fill %(reason)s, so that the edge can translate these too.
 REASONS: dict[str, str] = {
@@ -88,8 +86,8 @@ class BadSetting(RemoteError):
     code = "bad_setting"
     state = "credentials"
     template = (
-        "The %(field)s of %(host)s cannot be sent because it holds a line break or another "
-        "character that does not belong there; copy it again."
+        "The %(field)s cannot be used because it holds a line break or another character "
+        "that does not belong there; copy it again."
     )
 
 
@@ -130,9 +128,7 @@ class Unresolved(RemoteError):
 class Refused(RemoteError):
     code = "refused"
     state = "unreachable"
-    template = (
-        "Nothing answers at %(host)s; check the URL and whether that server is running."
-    )
+    template = "Nothing answers at %(host)s; check the URL and whether that server is running."
 
 
 class Timeout(RemoteError):
@@ -262,7 +258,9 @@ class Malformed(RemoteError):
 class TooLarge(RemoteError):
     code = "too_large"
     final = False
-    template = "The answer of %(host)s is larger than we accept (%(limit)s); nothing of it was kept."
+    template = (
+        "The answer of %(host)s is larger than we accept (%(limit)s); nothing of it was kept."
+    )
 
 
 # --- accounts

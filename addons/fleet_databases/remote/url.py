@@ -66,7 +66,9 @@ def _split_scheme(text: str) -> tuple[str, str]:
         return "https", text
     scheme = match[1].lower()
     if scheme not in DEFAULT_PORTS:
-        raise ValueError(f"The URL must start with http:// or https://, not {plain(scheme, 20)}://.")
+        raise ValueError(
+            f"The URL must start with http:// or https://, not {plain(scheme, 20)}://."
+        )
     return scheme, text[match.end() :]
 
 
@@ -102,7 +104,9 @@ def _ascii_host(host: str) -> str:
     if host.isascii():
         return host[:-1] if host.endswith(".") else host
     if _DEVIATING & set(host):
-        message = f"Write the host name {plain(host, 60)} in its xn-- form, it can be read two ways."
+        message = (
+            f"Write the host name {plain(host, 60)} in its xn-- form, it can be read two ways."
+        )
         raise ValueError(message)
     try:
         host = host.encode("idna").decode("ascii").lower()
