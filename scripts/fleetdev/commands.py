@@ -3,7 +3,9 @@
 import os
 import subprocess
 
-from . import addon_tests, console, databases, odoo_run, paths, postgres, setup, venv
+from . import addon_tests, console, databases, odoo_run, paths, postgres, setup, stopping, venv
+from .demo import Demo
+from .server import check_port
 
 
 def declare(parsers):
@@ -26,6 +28,12 @@ def declare(parsers):
     serve.add_argument("--fresh", action="store_true", help="begin with a new database")
     serve.add_argument("--template", default="base", choices=list(databases.TEMPLATES))
     serve.set_defaults(function=_serve)
+    demo = add("demo", help="start the demo and print the fleet")
+    demo.add_argument("--name", default="demo", help="part of the databases' names")
+    demo.add_argument("--port", type=int, help="default: FLEET_DEMO_PORT or 8069")
+    demo.set_defaults(function=_demo)
+    _plain(add("stop", help="stop the demo and the private PostgreSQL"), _stop)
+    _plain(add("clean", help="stop everything, drop our databases, remove .run"), _clean)
     _plain(add("databases", help="list the databases of this tree"), _databases)
 
 
@@ -85,4 +93,23 @@ def _databases(_arguments):
         console.say(name)
     for key in ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD"):
         console.say(f"export {key}={os.environ.get(key, '')}")
+    return 0
+
+
+def _demo(arguments):
+    setup.enter(venv.RUNTIME)
+    demo = Demo(arguments.name, arguments.port)
+    check_port(demo.server)
+    setup.services()
+    demo.run()
+    return 0
+
+
+def _stop(_arguments):
+    stopping.stop()
+    return 0
+
+
+def _clean(_arguments):
+    stopping.clean()
     return 0

@@ -1,6 +1,7 @@
 """Odoo databases: cached templates, copies of them with their files, and dropping both."""
 
 import os
+import re
 import shutil
 
 from . import console, files, odoo_run, odoo_source, paths, postgres
@@ -9,6 +10,10 @@ from . import console, files, odoo_run, odoo_source, paths, postgres
 TEMPLATES = {
     "base": (None, ("project", "contacts")),
     "account": ("base", ("account",)),
+    "client": ("base", ("fleet_demo_client",)),
+    "client_account": ("account", ("fleet_demo_client",)),
+    "legacy": ("client", ("fleet_demo_legacy",)),
+    "portal": ("base", ("fleet_databases",)),
 }
 PREPARE = {
     "account": """
@@ -25,12 +30,26 @@ def template(name):
     """Return the name of the cached template database, made when it is not there."""
     parent, modules = TEMPLATES[name]
     source = template(parent) if parent else None
-    identity = files.digest(odoo_source.read()["identity"], source or "", modules, PREPARE.get(name, ""))[:8]
+    identity = files.digest(
+        odoo_source.read()["identity"], source or "", PREPARE.get(name, ""), *map(_module_identity, modules)
+    )[:8]
     database = f"{postgres.prefix()}tpl_{name}_{identity}"
     with files.setup_lock(f"template-{name}"):
         if not postgres.exists(database):
+            for old in postgres.names(f"tpl_{name}_"):
+                if re.fullmatch(r"[0-9a-f]{8}(_new)?", old.removeprefix(f"{postgres.prefix()}tpl_{name}_")):
+                    drop(old)
             _build(name, database, source, modules)
     return database
+
+
+def _module_identity(module):
+    """Return the name of a module of Odoo's, and for one of ours a hash of its files too."""
+    for folder in (paths.ADDONS / module, paths.DEMO_ADDONS / module):
+        if folder.exists():
+            sources = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
+            return files.digest(module, *sources)
+    return module
 
 
 def _build(name, database, source, modules):

@@ -24,6 +24,8 @@ FONTS_AND_SCRIPTS = (
 )
 # Odoo draws its icons with Font Awesome 4.7; with version 7 every icon is blank.
 REQUIRED_VERSION = {"fonts-font-awesome": "4.7."}
+# Scripts that Debian leaves out for want of their source; without them the page's bundle logs an error.
+LEFT_OUT = ("mail/static/lib/selfie_segmentation/selfie_segmentation.js",)
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 SUITES = ("stable", "sid")
 
@@ -49,6 +51,15 @@ def unpack_odoo(folder):
     shutil.rmtree(work)
     _check_links(folder)
     return f"Debian odoo-19 {versions['odoo-19']}"
+
+
+def complete(folder):
+    """Put an empty script where Debian left one out; repeatable."""
+    for name in LEFT_OUT:
+        path = folder / "usr/lib/python3/dist-packages/odoo/addons" / name
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("// Left out by the package: blurs the background of video calls.\n")
 
 
 def _update_lists(work):

@@ -51,7 +51,12 @@ def _importable():
 
 
 def _fetched():
-    return _describe(paths.ODOO, "fetched") if (paths.ODOO / "ORIGIN").exists() else None
+    origin = paths.ODOO / "ORIGIN"
+    if not origin.exists():
+        return None
+    if origin.read_text().startswith("Debian"):
+        debian.complete(paths.ODOO)
+    return _describe(paths.ODOO, origin.read_text().strip())
 
 
 def _describe(home, origin):

@@ -1,0 +1,1 @@
+from . import databases_demo_return, kpi_provider

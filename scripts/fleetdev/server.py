@@ -1,0 +1,118 @@
+"""An Odoo process that goes on in the background, known by its pid file."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from . import console, files, odoo_run, paths, shell
+
+STOP_S = 20
+START_S = 180
+
+
+class Server:
+    """One Odoo server of this tree on a port of the loopback interface.
+
+    :param name: what its pid file is called
+    """
+
+    def __init__(self, name, port, log):
+        self.port = port
+        self.log = log
+        self._pid_file = paths.RUN / f"{name}.pid"
+
+    def start(self, *options, **environment):
+        """Start the process, detached from this one."""
+        odoo_run.write_configuration()
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.log, "wb") as output:
+            process = subprocess.Popen(
+                odoo_run.command(*options, "--http-port", self.port),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=odoo_run.environment(**environment),
+                cwd=paths.RUN,
+                start_new_session=True,
+            )
+        files.write(self._pid_file, json.dumps({"pid": process.pid, "port": self.port, "born": _born(process.pid)}))
+
+    def pid(self):
+        """Return the number of the running process, or None."""
+        return (self._read() or {}).get("pid")
+
+    def running_port(self):
+        """Return the port of the running process, or None."""
+        return (self._read() or {}).get("port")
+
+    def _read(self):
+        with contextlib.suppress(OSError, ValueError):
+            facts = json.loads(self._pid_file.read_text())
+            if facts["born"] and _born(facts["pid"]) == facts["born"]:
+                return facts
+        return None
+
+    def wait(self, host):
+        """Wait until the server answers for ``host``; fail with its log when it ends before."""
+        end = time.monotonic() + START_S
+        while time.monotonic() < end:
+            if self.pid() is None:
+                console.say(shell.tail(self.log))
+                raise console.Failure(f"Odoo ended while starting; the whole log is in {self.log}")
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=START_S)
+                connection.request("GET", "/web/login", headers={"Host": f"{host}:{self.port}"})
+                if connection.getresponse().status == 200:
+                    return
+            time.sleep(0.5)
+        console.say(shell.tail(self.log))
+        raise console.Failure(f"Odoo did not answer within {START_S} s; its log is {self.log}")
+
+    def stop(self):
+        """Stop the process and wait until it is gone; return whether it ran."""
+        pid = self.pid()
+        if pid is not None:
+            _end(pid, self.pid)
+        self._pid_file.unlink(missing_ok=True)
+        return pid is not None
+
+
+def check_port(server):
+    """Fail when another program has the port; our own earlier server is replaced later."""
+    if server.running_port() == server.port:
+        return
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", server.port))
+        except OSError as error:
+            raise console.Failure(
+                f"Port {server.port} of 127.0.0.1 is taken by another program ({error.strerror}). "
+                f"Stop that program, or choose another port: make demo FLEET_DEMO_PORT={server.port + 1}"
+            ) from error
+
+
+def _born(pid):
+    """Return when a process was started, in the kernel's ticks: a number is used again, this is not."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else fields[19]
+
+
+def _end(pid, alive):
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        end = time.monotonic() + STOP_S
+        while alive() is not None and time.monotonic() < end:
+            time.sleep(0.1)
+        if alive() is None:
+            return
