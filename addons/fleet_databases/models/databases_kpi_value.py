@@ -73,6 +73,11 @@ class DatabasesKpiValue(models.Model):
         )
         self.invalidate_model()
 
+    def action_open_database(self):
+        """Open the database that the figure is about."""
+        self.ensure_one()
+        return self.project_id.action_open_database()
+
     def _get_change_text(self):
         """Return what has changed, such as ``Purchase +3`` or ``VAT: Late``."""
         self.ensure_one()

@@ -68,6 +68,11 @@ class DatabasesUser(models.Model):
         for user in self:
             user.display_name = user.login if user.name == user.login else f"{user.name} ({user.login})"
 
+    def action_open_database(self):
+        """Open the database in which this account is."""
+        self.ensure_one()
+        return self.project_id.action_open_database()
+
     def action_remove(self):
         """Open the wizard that deactivates this account, here or wherever it appears."""
         action = self.project_id._open_users_wizard("databases.remove.wizard", self.env._("Remove Users"))

@@ -1,16 +1,18 @@
 from datetime import timedelta
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command, Domain
 from odoo.orm.models import NO_ACCESS
 
 from .. import settings
 from ..remote import Access, normalize_url
 from ..vault import Vault, VaultError
+from .databases_kpi_set import RETURN_STATUSES
 from .databases_run import FOREGROUND_LIMIT
 from .databases_sentences import ERROR_CODES, error_state
+from .databases_writer import DRAFTS_PREFIX
 
 #: Hosting types that hold an Odoo we can ask for figures.
 SYNCHRONISED_HOSTINGS = ("saas", "paas", "premise")
@@ -124,14 +126,31 @@ class ProjectProject(models.Model):
     database_kpi_properties = fields.Properties(
         "KPIs", definition="database_kpi_set_id.kpi_definition", copy=False
     )
-    database_kpi_value_ids = fields.One2many("databases.kpi.value", "project_id", "KPI History")
+    # Everybody may read all fields of a plain project; not everybody may read these models.
+    database_kpi_value_ids = fields.One2many(
+        "databases.kpi.value", "project_id", "KPI History", groups="fleet_databases.group_databases_user"
+    )
     database_changes = fields.Char(
         "Changed Since Yesterday",
         compute="_compute_database_changes",
         search="_search_database_changes",
+        groups="fleet_databases.group_databases_user",
     )
     database_nb_documents = fields.Integer("Documents", copy=False, readonly=True)
-    database_user_ids = fields.One2many("databases.user", "project_id", "Database Users")
+    database_nb_drafts = fields.Integer(
+        "Draft Entries", compute="_compute_database_figures", store=True, copy=False
+    )
+    database_return_status = fields.Selection(
+        "_get_return_statuses",
+        string="Tax Returns",
+        compute="_compute_database_figures",
+        store=True,
+        copy=False,
+        help="The most urgent status of all the tax returns of the database.",
+    )
+    database_user_ids = fields.One2many(
+        "databases.user", "project_id", "Database Users", groups="fleet_databases.group_databases_user"
+    )
     database_nb_users = fields.Integer(
         "Users", compute="_compute_database_nb_users", store=True, copy=False
     )
@@ -223,6 +242,22 @@ class ProjectProject(models.Model):
         for project in self:
             project.database_nb_users = counts.get(project._origin, 0)
 
+    @api.model
+    def _get_return_statuses(self):
+        return self.env["databases.kpi.set"]._get_statuses()
+
+    @api.depends("database_kpi_properties")
+    def _compute_database_figures(self):
+        drafts = DRAFTS_PREFIX.replace(".", "_")
+        for project in self:
+            figures = dict(project.database_kpi_properties or {})
+            statuses = [value for value in figures.values() if value in RETURN_STATUSES]
+            counts = [
+                value for column, value in figures.items() if column.startswith(drafts) and isinstance(value, int)
+            ]
+            project.database_nb_drafts = min(sum(counts), 2**31 - 1)
+            project.database_return_status = min(statuses, key=RETURN_STATUSES.index, default=False)
+
     @api.depends("database_hosting", "database_error_code", "database_last_synchro")
     def _compute_database_state(self):
         for project in self:
@@ -264,6 +299,25 @@ class ProjectProject(models.Model):
             return NotImplemented
         changed = Domain("database_kpi_value_ids", "any", self._get_changed_today_domain())
         return changed if operator == "not in" else ~changed
+
+    @api.model
+    @api.readonly
+    def retrieve_database_dashboard(self):
+        """Return the counts of the tiles above the fleet list: of what the user may see, no more."""
+        domain = Domain("database_hosting", "!=", False)
+        rows = self._read_group(
+            domain, ["database_state"], ["__count", "database_nb_drafts:sum", "database_nb_documents:sum"]
+        )
+        counts = dict.fromkeys(dict(self._fields["database_state"]._description_selection(self.env)), 0)
+        counts.update({state: count for state, count, _drafts, _documents in rows if state})
+        return {
+            **counts,
+            "all": sum(count for _state, count, _drafts, _documents in rows),
+            "drafts": sum(drafts or 0 for _state, _count, drafts, _documents in rows),
+            "documents": sum(documents or 0 for _state, _count, _drafts, documents in rows),
+            "late": self.search_count(domain & Domain("database_return_status", "=", "late")),
+            "changed": self.search_count(domain & Domain("database_changes", "!=", False)),
+        }
 
     # ------------------------------------------------------------------
     # Constraints, CRUD
@@ -320,7 +374,7 @@ class ProjectProject(models.Model):
     def _normalize_database_url(self, url, hosting):
         if hosting == "other":
             url = url.strip()
-            if not url.lower().startswith(("http://", "https://")) or any(c.isspace() for c in url):
+            if not self._is_web_address(url):
                 raise ValidationError(
                     self.env._("Database URL “%(url)s” must start with http:// or https://", url=url[:200])
                 )
@@ -333,6 +387,16 @@ class ProjectProject(models.Model):
             ) from error
 
     @api.model
+    def _is_web_address(self, url):
+        if any(char.isspace() or not char.isprintable() for char in url):
+            return False
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return False
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+    @api.model
     def _is_database_moved(self, vals, project):
         return any(
             name in vals and (vals[name] or False) != (project[name] or False)
@@ -341,18 +405,33 @@ class ProjectProject(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
+        if any(vals.get("database_hosting") for vals in vals_list):
+            self._check_may_change_databases()
         return super().create([self._prepare_database_vals(vals) for vals in vals_list])
 
     def write(self, vals):
+        if any(name.startswith("database_") for name in vals):
+            self._check_may_change_databases()
+        if vals.get("database_hosting") and "database_url" not in vals and len(self) > 1:
+            # Each has a URL of its own, and what is allowed in it depends on the hosting.
+            return all([project.write(vals) for project in self])
         if any(name in vals for name in CONNECTION_FIELDS):
             hostings = set(self.mapped("database_hosting"))
             if len(hostings) > 1 and "database_hosting" not in vals and vals.get("database_url"):
                 raise UserError(self.env._("Change the URL of one database at a time."))
+            if vals.get("database_hosting") and "database_url" not in vals and self.database_url:
+                vals = {**vals, "database_url": self.database_url}
             vals = self._prepare_database_vals(vals, next(iter(hostings), False))
             self._forget_moved_key(vals)
         if "database_api_key_expiry" in vals:
             vals = {**vals, "database_key_warning": 0}
         return super().write(vals)
+
+    @api.model
+    def _check_may_change_databases(self):
+        """Refuse everybody else: also to turn a project into a database, which would hide it."""
+        if not self.env.su and not self.env.user.has_group("fleet_databases.group_databases_manager"):
+            raise AccessError(self.env._("Only a Databases Administrator may change databases."))
 
     def _forget_moved_key(self, vals):
         """Blank the key of the databases that ``vals`` sends elsewhere, and their error count."""
@@ -364,9 +443,10 @@ class ProjectProject(models.Model):
         )
         moved = changed.filtered(lambda project: self._is_database_moved(vals, project))
         if moved and "database_api_key" not in vals:
-            super(ProjectProject, moved.sudo()).write(
-                {"database_api_key_secret": False, "database_key_warning": 0}
-            )
+            forgotten = {"database_api_key_secret": False, "database_key_warning": 0}
+            if "database_api_key_expiry" not in vals:
+                forgotten["database_api_key_expiry"] = False
+            super(ProjectProject, moved.sudo()).write(forgotten)
         if moved and "database_ca" not in vals:
             super(ProjectProject, moved.sudo()).write({"database_ca": False})
         changed.sudo()._reset_database_errors()
@@ -431,15 +511,18 @@ class ProjectProject(models.Model):
         elif self.database_hosting == "saas" and self._is_odoocom_address():
             account_login, key = self.env["databases.odoocom"]._get_credentials()
             login = login or account_login
-        fresh = self.database_protocol_date and self.database_protocol_date > now - PROTOCOL_AGE
         return Access(
             url=self.database_url or "",
             database=self.database_name or "",
             login=login,
             key=key,
             ca=self.database_ca or None,
-            protocol=self.database_protocol or None if fresh else None,
+            protocol=self.database_protocol or None if self._is_protocol_fresh(now) else None,
         )
+
+    def _is_protocol_fresh(self, now):
+        """Tell whether the protocol learnt before is still believed; needs sudo."""
+        return bool(self.database_protocol_date and self.database_protocol_date > now - PROTOCOL_AGE)
 
     def _is_odoocom_address(self):
         """Tell whether the account's own key may be sent to this database.

@@ -1,0 +1,46 @@
+import { _t } from "@web/core/l10n/translation";
+import { registry } from "@web/core/registry";
+import { ListController } from "@web/views/list/list_controller";
+import { ListRenderer } from "@web/views/list/list_renderer";
+import { listView } from "@web/views/list/list_view";
+import { FleetDashboard } from "@fleet_databases/dashboard/fleet_dashboard";
+import { returnStatusField } from "@fleet_databases/fields/return_status";
+import { useRunProgress } from "./use_run_progress";
+
+/** More KPI columns than this are offered, and not shown until somebody chooses them. */
+const SHOWN_KPIS = 6;
+
+export class DatabasesListController extends ListController {
+    setup() {
+        super.setup();
+        useRunProgress(this, (run) => run.state === "done" && !this.model.root.selection.length);
+    }
+}
+
+export class DatabasesListRenderer extends ListRenderer {
+    static template = "fleet_databases.ListRenderer";
+    static components = { ...ListRenderer.components, FleetDashboard };
+
+    /** Show the first KPIs, which Odoo offers as columns but hides; give statuses their colours. */
+    getPropertyFieldColumns(column, list) {
+        return super.getPropertyFieldColumns(column, list).map((kpiColumn, index) => {
+            const optional = index < SHOWN_KPIS ? "show" : "hide";
+            if (list.fields[kpiColumn.name].type !== "selection") {
+                return { ...kpiColumn, optional, attrs: { sum: _t("Total") } };
+            }
+            return { ...kpiColumn, optional, widget: "databases_return_status", field: returnStatusField };
+        });
+    }
+
+    /** A zero asks for nothing: keep it in the background. */
+    getCellClass(column, record) {
+        const isZero = column.relatedPropertyField && record.data[column.name] === 0;
+        return super.getCellClass(column, record) + (isZero ? " o_databases_zero" : "");
+    }
+}
+
+registry.category("views").add("databases_list", {
+    ...listView,
+    Controller: DatabasesListController,
+    Renderer: DatabasesListRenderer,
+});
