@@ -136,18 +136,15 @@ def _user(row: Any) -> RemoteUser | str:
     login, active, share = row.get("login"), row.get("active"), row.get("share")
     if not is_int32(id_) or id_ <= 0:
         return "its id is no positive whole number"
-    if (
-        not isinstance(login, str)
-        or not login.strip()
-        or plain(login, LOGIN_LENGTH) != login.strip()
-    ):
+    login = login.strip() if isinstance(login, str) else ""
+    if not login or plain(login, LOGIN_LENGTH) != login:
         return "its login is missing, too long or holds control characters"
     if type(active) is not bool or type(share) is not bool:
         return "it does not say whether it is active or external"
     name = row.get("name")
     name = plain(name, NAME_LENGTH) if isinstance(name, str) else ""
     moment = utc_datetime(row.get("login_date"))
-    return RemoteUser(id_, login.strip(), name or login.strip(), active, moment, share)
+    return RemoteUser(id_, login, name or login, active, moment, share)
 
 
 def utc_datetime(value: Any) -> datetime | None:

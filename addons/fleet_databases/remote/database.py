@@ -22,7 +22,7 @@ from .errors import (
 from .json2 import Json2
 from .transport import Transport
 from .values import JSON2, XMLRPC, Access, KpiSummary, NetworkPolicy, RemoteUser, Version
-from .xml_rpc import XmlRpc
+from .xml_rpc import NoXmlRpc, XmlRpc
 
 JSON2_SINCE = 19
 USER_FIELDS = ("login", "name", "active", "share", "login_date")
@@ -51,12 +51,15 @@ class RemoteDatabase:
     def version(self) -> Version:
         """Return the server's version; needs no credentials."""
         deadline = self._deadline()
-        if self.protocol == XMLRPC:
-            return checks.version(self._xml_rpc.version(deadline), self._transport.authority)
+        try:
+            if self.protocol == XMLRPC:
+                return self._old_version(deadline)
+        except NoXmlRpc:
+            pass  # gone since it was learnt
         for path in ("/json/version", "/web/version"):
             if version := self._public_version(deadline, path):
                 return version
-        return checks.version(self._xml_rpc.version(deadline), self._transport.authority)
+        return self._old_version(deadline)
 
     def kpi_summary(self) -> KpiSummary:
         """Return the figures of ``kpi.provider``, which ``base_setup`` has since Odoo 16.
@@ -107,10 +110,9 @@ class RemoteDatabase:
         ``odoo/addons/base/models/res_users.py``).
         """
         deadline = self._deadline()
-        if self._uses_json2(deadline):
-            context = self._call(deadline, "res.users", "context_get")
-            uid = context.get("uid") if isinstance(context, dict) else None
-        else:
+        context = self._call(deadline, "res.users", "context_get")
+        uid = context.get("uid") if isinstance(context, dict) else None
+        if self.protocol == XMLRPC:
             uid = self._xml_rpc.uid(deadline)
         if not checks.is_int32(uid):
             raise Malformed(host=self._transport.authority)
@@ -123,9 +125,11 @@ class RemoteDatabase:
 
     def _find_users(self, deadline: Deadline, logins: Sequence[str]) -> tuple[RemoteUser, ...]:
         found: list[RemoteUser] = []
+        # Never ask with nothing left to ask for: an empty domain means everybody.
+        logins = [login.strip() for login in logins if login.strip() and login.isprintable()]
         for start in range(0, len(logins), LOGINS_A_SEARCH):
             some = logins[start : start + LOGINS_A_SEARCH]
-            conditions: list[Any] = [["login", "=ilike", _like(login.strip())] for login in some]
+            conditions: list[Any] = [["login", "=ilike", _like(login)] for login in some]
             domain = ["|"] * (len(conditions) - 1) + conditions
             users, notes = self._read_users(deadline, domain, active_test=False)
             if notes:  # who is there must be certain before anything is changed
@@ -168,7 +172,7 @@ class RemoteDatabase:
         if self.protocol == XMLRPC:
             try:
                 return self._xml_rpc.call(deadline, model, method, **request)
-            except NotServed:
+            except NoXmlRpc:
                 # Learnt before an upgrade, perhaps: XML-RPC is to disappear.
                 result = self._json2.call(deadline, model, method, **request)
                 self.protocol = JSON2
@@ -200,16 +204,19 @@ class RemoteDatabase:
             raise missing
         try:
             result = self._xml_rpc.call(deadline, model, method, **request)
-        except NotServed:
+        except NoXmlRpc:
             raise missing from None
         self.protocol = XMLRPC
         return result
 
     def _uses_json2(self, deadline: Deadline) -> bool:
         """Return which protocol works, by a call that changes nothing when not known yet."""
-        if self.protocol is None:
+        if self.protocol not in (JSON2, XMLRPC):
             self._call(deadline, "res.users", "context_get")
         return self.protocol == JSON2
+
+    def _old_version(self, deadline: Deadline) -> Version:
+        return checks.version(self._xml_rpc.version(deadline), self._transport.authority)
 
     def _public_version(self, deadline: Deadline, path: str) -> Version | None:
         """Return the version at ``path``, None when this server does not have that path.
@@ -256,7 +263,8 @@ def check_access(access: Access) -> None:
     """Refuse what is missing, or could not be sent as it is, before anything is sent.
 
     :raises NotConfigured: database name, login or key are empty
-    :raises BadSetting: a line break would start a header of its own; Odoo's names and keys are ASCII
+    :raises BadSetting: a line break would start a header of its own; Odoo's own database names and
+        keys are ASCII
     """
     if not (access.database.strip() and access.login.strip() and access.key.strip()):
         raise NotConfigured()
@@ -266,7 +274,7 @@ def check_access(access: Access) -> None:
         ("api login", access.login, str),
     ):
         if not value.isprintable() or not allowed(value) or value != value.strip():
-            raise BadSetting(host=plain(access.url), field=field)
+            raise BadSetting(field=field)
 
 
 def _like(login: str) -> str:

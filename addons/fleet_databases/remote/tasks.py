@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from . import checks
-from .database import RemoteDatabase
+from .database import RemoteDatabase, check_access
 from .errors import (
     BadLogin,
     NoModel,
@@ -77,11 +77,11 @@ class _Synchronization:
 
     def run(self) -> Snapshot:
         start = time.monotonic()
-        for step in (self._fetch_version, self._fetch_users, self._fetch_kpis):
+        for step in self._steps():
             try:
                 step()
             except RemoteError as error:
-                self._error = self._error or error
+                self._error = self._error or without_memory(error)
                 if error.final:
                     break
         return Snapshot(
@@ -93,6 +93,15 @@ class _Synchronization:
             error=self._error,
             seconds=time.monotonic() - start,
         )
+
+    def _steps(self) -> tuple[Callable[[], None], ...]:
+        """Without credentials only the version can be had, and the error is what is missing."""
+        try:
+            check_access(self._database.access)
+        except RemoteError as error:
+            self._error = without_memory(error)
+            return (self._fetch_version,)
+        return (self._fetch_version, self._fetch_users, self._fetch_kpis)
 
     def _fetch_version(self) -> None:
         try:
@@ -180,9 +189,15 @@ def _for_each(logins: Sequence[str], act: Callable[[str], UserOutcome]) -> tuple
                 raise hopeless
             outcomes.append(act(login))
         except RemoteError as error:
-            outcomes.append(UserOutcome(login, _result_of(error), error))
+            outcomes.append(UserOutcome(login, _result_of(error), without_memory(error)))
             hopeless = error if error.final else None
     return tuple(outcomes)
+
+
+def without_memory(error: RemoteError) -> RemoteError:
+    """Let go of the frames it came from: they hold the answer's bytes, and the key."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _result_of(error: RemoteError) -> str:

@@ -86,7 +86,7 @@ def _canonical_host(host: str, *, bracketed: bool) -> str:
             message = "An IPv4 address in the URL must be four numbers like 192.0.2.1."
             raise ValueError(message) from error
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise ValueError(f"{plain(host, 60)} is not a valid host name.")
+        raise ValueError(f"The host name {plain(host, 60)} is not valid.")
     return host
 
 
@@ -96,7 +96,7 @@ def _canonical_ipv6(host: str) -> str:
     try:
         return str(ipaddress.IPv6Address(host))
     except ValueError as error:
-        raise ValueError(f"{plain(host, 60)} is not a valid IPv6 address.") from error
+        raise ValueError(f"The host {plain(host, 60)} is not a valid IPv6 address.") from error
 
 
 def _ascii_host(host: str) -> str:
@@ -111,5 +111,5 @@ def _ascii_host(host: str) -> str:
     try:
         host = host.encode("idna").decode("ascii").lower()
     except UnicodeError as error:
-        raise ValueError(f"{plain(host, 60)} is not a valid host name.") from error
+        raise ValueError(f"The host name {plain(host, 60)} is not valid.") from error
     return host[:-1] if host.endswith(".") else host

@@ -31,12 +31,17 @@ from .transport import Transport
 from .values import Access
 
 DEPTH = 64  # of nested elements; a list in a struct in a list takes about five each
+TRACEBACK_TAIL = 10_000  # characters at the end, where the exception is
 
 _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "Accept": "text/xml"}
 _EXCEPTION_LINE = re.compile(
     r"^[\w.]+(?:Error|Denied|Failure|Detected|NotAvailable|UndefinedTable)\b.*", re.MULTILINE
 )
 _CONFLICTS = ("SerializationFailure", "LockNotAvailable", "DeadlockDetected", "ConcurrencyError")
+
+
+class NoXmlRpc(NotServed):
+    """The path itself is not there, whatever the database."""
 
 
 class XmlRpc:
@@ -60,7 +65,7 @@ class XmlRpc:
         """
         if self._uid is None:
             access = self._access
-            arguments = (access.database, access.login, access.key, {})
+            arguments: tuple[Any, ...] = (access.database, access.login, access.key, {})
             uid = self._send(deadline, "common", "authenticate", arguments)
             if uid is False:
                 raise Credentials(host=self._transport.authority)
@@ -84,7 +89,8 @@ class XmlRpc:
         Arguments go by position, in the order of ``arguments``: older versions name some of
         them differently (``write(vals)`` was ``write(values)``).
 
-        :raises NotServed: no XML-RPC at this address, or no such database
+        :raises NoXmlRpc: no XML-RPC at this address
+        :raises NotServed: no such database
         :raises RemoteError: any other failure
         """
         uid = self.uid(deadline)
@@ -108,7 +114,7 @@ class XmlRpc:
         body = xmlrpc.client.dumps(parameters, name).encode()
         answer = self._transport.send(deadline, "POST", f"/xmlrpc/2/{service}", _HEADERS, body)
         if answer.status in (404, 405):
-            raise NotServed(host=host, database=self._access.database)
+            raise NoXmlRpc(host=host, database=self._access.database)
         check_status(answer, host)
         if answer.status != 200:
             raise ServerError(host=host, status=answer.status)
@@ -127,7 +133,7 @@ class XmlRpc:
             return Credentials(host=host)
         if fault.faultCode == 4:
             return NoRight(host=host, model=model, method=method)
-        if _names_no_model(fault.faultCode, text, model):
+        if self._uid is not None and _names_no_model(fault.faultCode, text, model):
             return NoModel(host=host, model=model)
         if fault.faultCode == 2:
             return Rejected(host=host, message=without_traceback(text) or "no reason given")
@@ -145,7 +151,7 @@ class XmlRpc:
             return NoMethod(host=host, model=model, method=method)
         if self._uid is None and self._is_no_database(exception, line):
             return NotServed(host=host, database=self._access.database)
-        return ServerError(host=host, status=200)
+        return ServerError(host=host, status=500)
 
     def _is_no_database(self, exception: str, line: str) -> bool:
         """PostgreSQL refuses the name, in its own language, or that database is not Odoo's."""
@@ -156,7 +162,7 @@ class XmlRpc:
 
 def _last_line(text: str) -> str:
     """Return the line of a traceback that names the exception, which may go on for more lines."""
-    lines = _EXCEPTION_LINE.findall(text)
+    lines = _EXCEPTION_LINE.findall(text[-TRACEBACK_TAIL:])
     return str(lines[-1]) if lines else ""
 
 
@@ -193,6 +199,7 @@ def parse(body: bytes) -> Any:
     :raises ValueError: and what :data:`_UNREADABLE` lists, when it is nothing of the kind
     """
     target = xmlrpc.client.Unmarshaller()
+    target.xml(None, None)  # expat hands over text, not bytes
     parser = expat.ParserCreate()
     depth = 0
 
