@@ -24,24 +24,26 @@ class DatabasesKpi(models.Model):
     active = fields.Boolean(default=True, help="Clear it to take the column out of the list.")
     threshold_ids = fields.One2many("databases.kpi.threshold", "kpi_id", "Thresholds")
 
-    _technical_name_uniq = models.UniqueIndex("(technical_name)", "This KPI is in the catalogue already.")
+    _technical_name_uniq = models.UniqueIndex(
+        "(technical_name, kpi_type)", "This KPI is in the catalogue already."
+    )
     _property_name_uniq = models.UniqueIndex("(property_name)", "This KPI is in the catalogue already.")
 
-    @api.depends("technical_name")
+    @api.depends("technical_name", "kpi_type")
     def _compute_property_name(self):
         for kpi in self:
-            kpi.property_name = self._get_property_name(kpi.technical_name or "")
+            kpi.property_name = self._get_property_name(kpi.technical_name or "", kpi.kpi_type or "")
 
     @api.model
-    def _get_property_name(self, technical_name):
+    def _get_property_name(self, technical_name, kpi_type):
         """Return the name of the property for a KPI: Odoo allows a-z, 0-9 and _ there.
 
-        A name that had to be changed gets a digest, so that two KPIs never share a column.
+        Every name ends in a digest: two KPIs never share a column, and none ends in ``_html``,
+        which Odoo keeps for another type and refuses here.
         """
         plain = re.sub(r"[^a-z0-9_]", "_", technical_name.lower())
-        if plain == technical_name:
-            return plain
-        return f"{plain[:80]}_{hashlib.sha256(technical_name.encode()).hexdigest()[:8]}"
+        digest = hashlib.sha256(f"{kpi_type}:{technical_name}".encode()).hexdigest()[:8]
+        return f"{plain[:80]}_{digest}"
 
     def write(self, vals):
         result = super().write(vals)

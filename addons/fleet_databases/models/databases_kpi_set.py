@@ -32,23 +32,29 @@ class DatabasesKpiSet(models.Model):
         """Make the columns, and the catalogue entries, of ``kpis``.
 
         :param kpis: KPIs as the remote client brings them
-        :return: catalogue records by the remote's identifier; KPIs over the cap are left out
+        :return: catalogue records by the remote's identifier and type: databases of different
+            versions may mean different things by one identifier; KPIs over the cap are left out
         """
         self.ensure_one()
         Kpi = self.env["databases.kpi"].with_context(active_test=False)
-        known = {kpi.technical_name: kpi for kpi in Kpi.search([])}
-        missing = {kpi.id: kpi for kpi in kpis if kpi.id not in known}
-        if missing:
+        known = {(kpi.technical_name, kpi.kpi_type): kpi for kpi in Kpi.search([])}
+        taken = {kpi.property_name for kpi in known.values()}
+        missing = {
+            (kpi.id, kpi.type): kpi
+            for kpi in kpis
+            if (kpi.id, kpi.type) not in known and Kpi._get_property_name(kpi.id, kpi.type) not in taken
+        }
+        room = max(MAX_KPIS - len(known), 0)
+        if missing and room:
             # One writer at a time, or one would undo the columns of the other.
             self.env.cr.execute(SQL("SELECT 1 FROM databases_kpi_set WHERE id = %s FOR UPDATE", self.id))
-            room = max(MAX_KPIS - len(known), 0)
             created = Kpi.create(
                 [
                     {"technical_name": kpi.id, "name": kpi.name, "kpi_type": kpi.type}
                     for kpi in list(missing.values())[:room]
                 ]
             )
-            known.update({kpi.technical_name: kpi for kpi in created})
+            known.update({(kpi.technical_name, kpi.kpi_type): kpi for kpi in created})
             self._write_definition()
         return known
 

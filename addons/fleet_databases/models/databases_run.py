@@ -6,10 +6,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import timedelta
 
-from psycopg2.errors import SerializationFailure
-
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import SQL
 
 from .. import settings
@@ -169,7 +168,7 @@ class DatabasesRun(models.Model):
                 free = size - len(pending)
                 if left > 0 and (not pending or free >= size // 4):
                     for job in self._claim(worker, run, free):
-                        pending[pool.submit(*job.pop("call"))] = job
+                        pending[pool.submit(*job["call"])] = job
                 if not pending:
                     break
                 finished, _waiting = wait(pending, timeout=GATHER_SECONDS)
@@ -187,13 +186,16 @@ class DatabasesRun(models.Model):
     @api.model
     def _get_claimable(self, run):
         """Return the SQL condition of the lines that a worker may take, as alias ``line``."""
-        now = fields.Datetime.now()
         condition = SQL(
             """line.state IN ('queued', 'running')
-            AND (line.lease_until IS NULL OR line.lease_until < %s
-                 OR line.state = 'queued' AND line.run_id = %s)""",
-            now,
-            run.id if run else 0,
+            AND (line.lease_until IS NULL OR line.lease_until < %(now)s
+                 OR line.state = 'queued' AND line.run_id = %(run)s)
+            AND NOT EXISTS (
+                 SELECT 1 FROM databases_run_line other
+                  WHERE other.project_id = line.project_id
+                    AND other.state = 'running' AND other.lease_until >= %(now)s)""",
+            now=fields.Datetime.now(),
+            run=run.id if run else 0,
         )
         return SQL("%s AND line.run_id = %s", condition, run.id) if run else condition
 
@@ -214,21 +216,27 @@ class DatabasesRun(models.Model):
         :return: dicts with ``call`` (a function and its arguments, plain values), ``lines``
             (ids), ``project`` (id), ``kind``; ends in a commit
         """
-        for _attempt in range(3):
-            try:
-                rows = self._claim_rows(worker, run, limit)
-                break
-            except SerializationFailure:
-                self.env.cr.rollback()
-        else:
-            return []
-        self.env.invalidate_all()
-        jobs = self._prepare_jobs(rows)
-        self.env.cr.commit()  # nothing is asked before the claim is safe
-        return jobs
+        while rows := self._claim_rows(worker, run, limit):
+            self.env.invalidate_all()
+            jobs = self._prepare_jobs(rows)
+            failed = len({row["project_id"] for row in rows}) - len(jobs)
+            self.env["ir.cron"]._commit_progress(failed)  # nothing is asked before the claim is safe
+            if jobs:
+                return jobs
+            # None of these could even be tried; there may be others behind them.
+        return []
 
     @api.model
     def _claim_rows(self, worker, run, limit):
+        for _attempt in range(3):
+            try:
+                return self._claim_rows_once(worker, run, limit)
+            except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+                self.env.cr.rollback()
+        return []
+
+    @api.model
+    def _claim_rows_once(self, worker, run, limit):
         now = fields.Datetime.now()
         # The lock comes before the first query, so that the snapshot of this transaction is
         # younger than the last claim of any other worker.
@@ -242,10 +250,6 @@ class DatabasesRun(models.Model):
                     SELECT DISTINCT ON (line.project_id) line.project_id, line.run_id, line.id, line.attempts
                       FROM databases_run_line line
                      WHERE %(claimable)s
-                       AND NOT EXISTS (
-                            SELECT 1 FROM databases_run_line other
-                             WHERE other.project_id = line.project_id
-                               AND other.state = 'running' AND other.lease_until >= %(now)s)
                   ORDER BY line.project_id, line.id
                 ), picked AS (
                     SELECT * FROM candidate ORDER BY attempts, id LIMIT %(limit)s
@@ -258,7 +262,6 @@ class DatabasesRun(models.Model):
              RETURNING line.id, line.project_id, line.kind, line.login, line.user_name, line.attempts
                 """,
                 claimable=claimable,
-                now=now,
                 until=now + LEASE,
                 limit=limit,
                 worker=worker,
@@ -334,7 +337,7 @@ class DatabasesRun(models.Model):
             try:
                 self._apply(results)
                 self.env.cr.commit()  # each batch lasts, whatever happens to the next
-            except SerializationFailure:
+            except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
                 # Somebody else has changed one of these records in the meantime.
                 self.env.cr.rollback()
                 self.env.invalidate_all()
@@ -389,7 +392,7 @@ class DatabasesRun(models.Model):
         waiting = self.env["databases.run.line"]._read_group(
             [("run_id", "in", open_runs.ids), ("state", "in", ("queued", "running"))], ["run_id"]
         )
-        closed = open_runs - open_runs.concat(*(run for [run] in waiting))
+        closed = open_runs - self.browse([run.id for [run] in waiting])
         closed.write({"state": "done", "date_end": fields.Datetime.now()})
         killed = self.sudo().search(
             [
@@ -398,7 +401,13 @@ class DatabasesRun(models.Model):
                 ("date_start", "<", fields.Datetime.now() - timedelta(minutes=10)),
             ]
         )
-        killed.write({"state": "done", "note": self.env._("The server was stopped meanwhile; pull again.")})
+        killed.write(
+            {
+                "state": "done",
+                "date_end": fields.Datetime.now(),
+                "note": self.env._("The server was stopped meanwhile; pull again."),
+            }
+        )
         self.env.flush_all()
 
     @api.autovacuum

@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 
 from ..remote import ERRORS
-from .databases_sentences import ERROR_CODES, SENTENCES
+from .databases_sentences import ERROR_CODES, PHRASES, SENTENCES
 
 
 class DatabasesRunLine(models.Model):
@@ -47,7 +47,7 @@ class DatabasesRunLine(models.Model):
     notes = fields.Text("Remarks", readonly=True)
     seconds = fields.Float("Duration (s)", digits=(8, 1), readonly=True)
     date_done = fields.Datetime("Finished At", readonly=True)
-    attempts = fields.Integer(readonly=True, export_string_translation=False)
+    attempts = fields.Integer(required=True, default=0, readonly=True, export_string_translation=False)
     lease_token = fields.Char(readonly=True, export_string_translation=False)
     lease_until = fields.Datetime(readonly=True, export_string_translation=False)
 
@@ -68,8 +68,12 @@ class DatabasesRunLine(models.Model):
         if not code:
             return ""
         template = self.env._(SENTENCES[code]) if code in SENTENCES else ERRORS[code].template
+        values = {
+            name: self.env._(PHRASES[value]) if value in PHRASES else value
+            for name, value in (params or {}).items()
+        }
         try:
-            return template % (params or {})
+            return template % values
         except (KeyError, ValueError, TypeError):
             # A translation that names something else must not hide the error itself.
             return ERRORS[code].template if code in ERRORS else template

@@ -61,7 +61,7 @@ class DatabasesWriter(models.AbstractModel):
             if snapshot.version:
                 values["database_version"] = snapshot.version.text
             if snapshot.protocol and (
-                snapshot.protocol != project.database_protocol or not project.database_protocol_date
+                snapshot.protocol != project.database_protocol or not project._is_protocol_fresh(now)
             ):
                 values.update(database_protocol=snapshot.protocol, database_protocol_date=now)
             key = (tuple(sorted(values.items())), tuple(sorted(error.params.items())) if error else ())
@@ -109,21 +109,30 @@ class DatabasesWriter(models.AbstractModel):
         catalogue = kpi_set._ensure_columns([kpi for kpis in wanted.values() for kpi in kpis])
         figures = []
         for project, kpis in wanted.items():
-            values = {catalogue[kpi.id].property_name: kpi.value for kpi in kpis if kpi.id in catalogue}
-            values.update(self._get_zeros(project, values))
-            if dict(project.database_kpi_properties) != values:
-                project.database_kpi_properties = values
+            values = {catalogue[kpi.id, kpi.type]: kpi.value for kpi in kpis if (kpi.id, kpi.type) in catalogue}
+            values.update(self._get_zeros(project, values, catalogue.values()))
+            self._write_columns(project, values)
             documents = sum(kpi.value for kpi in kpis if kpi.id.startswith(DOCUMENTS_PREFIX) and kpi.type == "integer")
+            documents = max(min(documents, 2**31 - 1), 0)
             if project.database_nb_documents != documents:
-                project.database_nb_documents = min(documents, 2**31 - 1)
-            ids = {kpi.property_name: kpi.id for kpi in catalogue.values()}
-            figures += [(project.id, ids[column], value) for column, value in values.items()]
+                project.database_nb_documents = documents
+            if left_out := [kpi.name for kpi in kpis if (kpi.id, kpi.type) not in catalogue]:
+                note = self.env._("There is no room for more KPIs: %(names)s", names=", ".join(left_out))
+                project.database_notes = "\n".join(filter(None, [project.database_notes, note]))
+            figures += [(project.id, kpi.id, value) for kpi, value in values.items()]
         self.env.flush_all()
         self.env["databases.kpi.value"]._record(figures)
         self.env["databases.kpi.threshold"]._check_figures(figures)
 
     @api.model
-    def _get_zeros(self, project, values):
+    def _write_columns(self, project, values):
+        """Write ``values``, by KPI, into the columns of the list; a hidden KPI has none."""
+        columns = {kpi.property_name: value for kpi, value in values.items() if kpi.active}
+        if project.database_kpi_properties != columns:
+            project.database_kpi_properties = columns
+
+    @api.model
+    def _get_zeros(self, project, values, catalogue):
         """Return zeros for the drafts that a database no longer reports.
 
         ``account`` leaves a journal type out when nothing is to do in it
@@ -131,11 +140,15 @@ class DatabasesWriter(models.AbstractModel):
         """
         if not project.database_fetch_draft_entries:
             return {}
-        prefix = self.env["databases.kpi"]._get_property_name(DRAFTS_PREFIX + "x").partition("_x")[0]
+        # As they are stored: read one by one, a status would come as its label.
+        columns = project.database_kpi_properties._values
         return {
-            column: 0
-            for column in dict(project.database_kpi_properties)
-            if column.startswith(prefix) and column not in values
+            kpi: 0
+            for kpi in catalogue
+            if kpi.property_name in columns
+            and kpi.kpi_type == "integer"
+            and kpi.technical_name.startswith(DRAFTS_PREFIX)
+            and kpi not in values
         }
 
     @api.model
@@ -145,7 +158,7 @@ class DatabasesWriter(models.AbstractModel):
         stored = defaultdict(dict)
         for user in self.env["databases.user"].search([("project_id", "in", projects.ids)]):
             stored[user.project_id.id][user.remote_id] = user
-        to_create, to_unlink = [], self.env["databases.user"]
+        to_create, to_unlink = [], []
         for project, snapshot in pairs:
             known = stored[project.id]
             for remote in snapshot.users:
@@ -159,8 +172,8 @@ class DatabasesWriter(models.AbstractModel):
                     to_create.append({**values, "project_id": project.id, "remote_id": remote.id})
                 elif any(user[name] != value for name, value in values.items()):
                     user.write(values)
-            to_unlink = to_unlink.concat(to_unlink, *known.values())
-        to_unlink.unlink()
+            to_unlink += [user.id for user in known.values()]
+        self.env["databases.user"].browse(to_unlink).unlink()
         self.env["databases.user"].create(to_create)
 
     @api.model
