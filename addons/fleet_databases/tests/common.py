@@ -13,6 +13,19 @@ GROUP_MANAGER = "base.group_user,fleet_databases.group_databases_manager"
 GROUP_PROJECT_MANAGER = "base.group_user,project.group_project_manager"
 
 
+def in_environment(cls, server):
+    """Configure this server, for the tests of the class ``cls``, to talk to ``server``."""
+    cls.secret_key = generate_key()
+    values = {
+        "FLEET_SECRET_KEYS": cls.secret_key,
+        "FLEET_ALLOW_PRIVATE": "1",
+        "FLEET_ODOOCOM_URL": f"http://odoocom.localhost:{server.port}",
+        "FLEET_THREADS": "16",
+        "FLEET_PROXY": "",
+    }
+    cls.startClassPatcher(patch.dict(os.environ, values))
+
+
 @tagged("post_install", "-at_install")
 class DatabasesCase(TransactionCase):
     """A fleet on a loopback server, and one user of each kind."""
@@ -23,19 +36,7 @@ class DatabasesCase(TransactionCase):
         cls.server = FakeOdoo()
         cls.server.start()
         cls.addClassCleanup(cls.server.stop)
-        cls.secret_key = generate_key()
-        cls.startClassPatcher(
-            patch.dict(
-                os.environ,
-                {
-                    "FLEET_SECRET_KEYS": cls.secret_key,
-                    "FLEET_ALLOW_PRIVATE": "1",
-                    "FLEET_ODOOCOM_URL": f"http://odoocom.localhost:{cls.server.port}",
-                    "FLEET_THREADS": "16",
-                    "FLEET_PROXY": "",
-                },
-            )
-        )
+        in_environment(cls, cls.server)
         cls.env = cls.env(context={**cls.env.context, "tracking_disable": False, "mail_create_nolog": False})
         cls.Project = cls.env["project.project"]
         cls.manager = new_test_user(cls.env, "fleet.manager@example.com", GROUP_MANAGER)
