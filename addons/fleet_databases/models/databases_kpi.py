@@ -50,3 +50,9 @@ class DatabasesKpi(models.Model):
         if {"name", "sequence", "active"} & vals.keys():
             self.env.ref("fleet_databases.kpi_set").sudo()._write_definition()
         return result
+
+    def unlink(self):
+        """Take the columns out as well; they come back with the next database that reports them."""
+        result = super().unlink()
+        self.env.ref("fleet_databases.kpi_set").sudo()._write_definition()
+        return result

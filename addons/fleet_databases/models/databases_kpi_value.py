@@ -54,7 +54,8 @@ class DatabasesKpiValue(models.Model):
             INSERT INTO databases_kpi_value
                    (project_id, kpi_id, date, value, status, change, previous_status, is_changed)
             SELECT fresh.project_id, fresh.kpi_id, fresh.date, fresh.value, fresh.status,
-                   CASE WHEN last.id IS NULL THEN 0 ELSE fresh.value - last.value END,
+                   CASE WHEN last.id IS NULL THEN 0
+                        ELSE least(greatest(fresh.value::bigint - last.value, -2147483647), 2147483647) END,
                    last.status,
                    last.id IS NOT NULL AND (fresh.value, fresh.status) IS DISTINCT FROM (last.value, last.status)
               FROM (VALUES %s) AS fresh (project_id, kpi_id, date, value, status)
@@ -68,7 +69,7 @@ class DatabasesKpiValue(models.Model):
                    previous_status = excluded.previous_status, is_changed = excluded.is_changed
             """,
             rows,
-            template="(%s, %s, %s::date, %s::int, %s::varchar)",
+            template="(%s, %s, %s::date, (%s)::int, %s::varchar)",
             page_size=1000,
         )
         self.invalidate_model()

@@ -1,3 +1,5 @@
+from . import test_kpi
 from . import test_project_project
 from . import test_runs
 from . import test_sync
+from . import test_users

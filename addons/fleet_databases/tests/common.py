@@ -3,6 +3,7 @@ import socket
 from contextlib import contextmanager
 from unittest.mock import patch
 
+from odoo import fields
 from odoo.tests import TransactionCase, new_test_user, tagged
 
 from ..vault import generate_key
@@ -11,6 +12,16 @@ from .fake_odoo import KEY, LOGIN, FakeOdoo
 GROUP_USER = "base.group_user,fleet_databases.group_databases_user"
 GROUP_MANAGER = "base.group_user,fleet_databases.group_databases_manager"
 GROUP_PROJECT_MANAGER = "base.group_user,project.group_project_manager"
+
+
+@contextmanager
+def at(moment):
+    """Let our models believe that it is ``moment``, naive UTC."""
+    with (
+        patch.object(fields.Datetime, "now", staticmethod(lambda *_args: moment)),
+        patch.object(fields.Date, "today", staticmethod(lambda *_args: moment.date())),
+    ):
+        yield
 
 
 def in_environment(cls, server):

@@ -1,13 +1,11 @@
 from datetime import datetime, timedelta
 
-from freezegun import freeze_time
-
 from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import TransactionCase, tagged
 
 from ..models.databases_run import LEASE
-from .common import DatabasesCase, in_environment
+from .common import DatabasesCase, at, in_environment
 from .fake_odoo import FakeOdoo, user
 
 
@@ -187,7 +185,7 @@ class TestRuns(DatabasesCase):
         project = self.add()[1]
         now = datetime(2026, 6, 1)
         runs = {}
-        with freeze_time(now):
+        with at(now):
             for kind in ("sync", "discover", "invite", "remove"):
                 for days in (29, 31, 729, 731):
                     run = self.env["databases.run"].create(

@@ -2,8 +2,6 @@ import os
 from datetime import datetime, timedelta
 from unittest.mock import patch
 
-from freezegun import freeze_time
-
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import mute_logger
 
@@ -17,7 +15,7 @@ from ..models.databases_sentences import (
 )
 from ..remote import ERRORS, REASONS
 from ..vault import VaultError
-from .common import DatabasesCase
+from .common import DatabasesCase, at
 from .fake_odoo import moment, number, status, user
 
 
@@ -233,7 +231,7 @@ class TestThrottle(DatabasesCase):
         asked = []
         for hours in (0, 1, 23, 23.9, 47.7):
             remote.requests.clear()
-            with freeze_time(start + timedelta(hours=hours)):
+            with at(start + timedelta(hours=hours)):
                 self.synchronize_daily()
             asked.append(bool(remote.requests))
         # 23.9: a daily action starts some minutes earlier or later each day.
@@ -246,7 +244,7 @@ class TestThrottle(DatabasesCase):
         start = datetime(2026, 3, 1, 2, 0)
         for day in range(7):
             for hour in (0, 5):
-                with freeze_time(start + timedelta(days=day, hours=hour)):
+                with at(start + timedelta(days=day, hours=hour)):
                     self.synchronize_daily()
         self.assertEqual(project.database_nb_synchro_errors, 5)
         remote.fault = None
