@@ -1,6 +1,8 @@
 from datetime import timedelta
 from urllib.parse import quote, urlsplit
 
+from markupsafe import Markup
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Command, Domain
@@ -104,6 +106,8 @@ class ProjectProject(models.Model):
         "Found on Odoo.com", copy=False, readonly=True, export_string_translation=False
     )
     database_discovered_url = fields.Char(copy=False, groups=NO_ACCESS)
+    # Archived by a pull, not by a person: only then does a later pull bring it back.
+    database_unlisted = fields.Boolean(copy=False, groups=NO_ACCESS)
 
     database_fetch_documents = fields.Boolean(
         "Fetch Documents", default=lambda self: self._default_fetch("database_fetch_documents")
@@ -116,15 +120,16 @@ class ProjectProject(models.Model):
         "Fetch Tax Returns", default=lambda self: self._default_fetch("database_fetch_tax_returns")
     )
 
+    # Nothing here is precomputed: that makes a new record of all default values, and with it
+    # project managers who may not read the field stage_id could create no project at all.
     database_kpi_set_id = fields.Many2one(
         "databases.kpi.set",
         compute="_compute_database_kpi_set_id",
         store=True,
-        precompute=True,
         export_string_translation=False,
     )
     database_kpi_properties = fields.Properties(
-        "KPIs", definition="database_kpi_set_id.kpi_definition", copy=False
+        "KPIs", definition="database_kpi_set_id.kpi_definition", copy=False, precompute=False
     )
     # Everybody may read all fields of a plain project; not everybody may read these models.
     database_kpi_value_ids = fields.One2many(
@@ -249,8 +254,10 @@ class ProjectProject(models.Model):
     @api.depends("database_kpi_properties")
     def _compute_database_figures(self):
         drafts = DRAFTS_PREFIX.replace(".", "_")
+        field = self._fields["database_kpi_properties"]
         for project in self:
-            figures = dict(project.database_kpi_properties or {})
+            # The stored values: reading a property by its name gives the label of a status.
+            figures = field.convert_to_export(project.database_kpi_properties, project) or {}
             statuses = [value for value in figures.values() if value in RETURN_STATUSES]
             counts = [
                 value for column, value in figures.items() if column.startswith(drafts) and isinstance(value, int)
@@ -299,6 +306,20 @@ class ProjectProject(models.Model):
             return NotImplemented
         changed = Domain("database_kpi_value_ids", "any", self._get_changed_today_domain())
         return changed if operator == "not in" else ~changed
+
+    @api.model
+    def get_empty_list_help(self, help_message):
+        """Tell those who cannot add databases what they would see here."""
+        if self.env.context.get("default_database_hosting") and not self.env.user.has_group(
+            "fleet_databases.group_databases_manager"
+        ):
+            title = self.env._("No databases yet")
+            text = self.env._(
+                "Here you find the databases in which your login has an account. "
+                "Ask a Databases Administrator to invite you."
+            )
+            return Markup('<p class="o_view_nocontent_empty_folder">%s</p><p>%s</p>') % (title, text)
+        return super().get_empty_list_help(help_message)
 
     @api.model
     @api.readonly

@@ -14,7 +14,7 @@ export class AgeField extends Component {
     }
 
     get age() {
-        return this.value.toRelative();
+        return this.value.toRelative({ style: "short" });
     }
 
     get moment() {
@@ -26,5 +26,6 @@ registry.category("fields").add("databases_age", {
     component: AgeField,
     displayName: _t("Age"),
     supportedTypes: ["datetime"],
+    listViewWidth: [84, 120],
     isEmpty: (record, fieldName) => !record.data[fieldName],
 });

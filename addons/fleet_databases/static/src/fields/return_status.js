@@ -31,6 +31,7 @@ export const returnStatusField = {
     component: ReturnStatusField,
     displayName: _t("Status of a Return"),
     supportedTypes: ["selection"],
+    listViewWidth: [82, 110],
     isEmpty: (record, fieldName) => !record.data[fieldName],
 };
 

@@ -1,3 +1,4 @@
+import { browser } from "@web/core/browser/browser";
 import { _t } from "@web/core/l10n/translation";
 import { registry } from "@web/core/registry";
 import { ListController } from "@web/views/list/list_controller";
@@ -7,8 +8,16 @@ import { FleetDashboard } from "@fleet_databases/dashboard/fleet_dashboard";
 import { returnStatusField } from "@fleet_databases/fields/return_status";
 import { useRunProgress } from "./use_run_progress";
 
-/** More KPI columns than this are offered, and not shown until somebody chooses them. */
-const SHOWN_KPIS = 6;
+/** What the other columns take, and what one KPI takes, in pixels. */
+const OTHER_COLUMNS = 1060;
+const KPI_COLUMN = 68;
+/** Odoo leaves room for a billion in every column of numbers: a fleet has many, and smaller ones. */
+const NUMBER_WIDTH = "56px";
+
+/** Return how many KPI columns the window has room for; more are offered for choice. */
+function countShownKpis() {
+    return Math.max(3, Math.floor((browser.innerWidth - OTHER_COLUMNS) / KPI_COLUMN));
+}
 
 export class DatabasesListController extends ListController {
     setup() {
@@ -23,10 +32,11 @@ export class DatabasesListRenderer extends ListRenderer {
 
     /** Show the first KPIs, which Odoo offers as columns but hides; give statuses their colours. */
     getPropertyFieldColumns(column, list) {
+        const shown = countShownKpis();
         return super.getPropertyFieldColumns(column, list).map((kpiColumn, index) => {
-            const optional = index < SHOWN_KPIS ? "show" : "hide";
+            const optional = index < shown ? "show" : "hide";
             if (list.fields[kpiColumn.name].type !== "selection") {
-                return { ...kpiColumn, optional, attrs: { sum: _t("Total") } };
+                return { ...kpiColumn, optional, attrs: { sum: _t("Total"), width: NUMBER_WIDTH } };
             }
             return { ...kpiColumn, optional, widget: "databases_return_status", field: returnStatusField };
         });
