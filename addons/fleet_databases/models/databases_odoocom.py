@@ -1,4 +1,7 @@
 import logging
+import re
+
+from psycopg2 import IntegrityError
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
@@ -73,7 +76,7 @@ class DatabasesOdoocom(models.AbstractModel):
             _logger.info("Pull from Odoo.com: %s", code)
         else:
             note = "\n".join([*notes, *self._apply_hosted(run, hosted, complete=not notes)])
-        run.write({"state": "done", "date_end": fields.Datetime.now(), "note": note})
+        run.write({"state": "done", "date_end": fields.Datetime.now(), "note": note or False})
         self.env["ir.cron"]._commit_progress(1, remaining=0)
         return run
 
@@ -87,12 +90,15 @@ class DatabasesOdoocom(models.AbstractModel):
         remarks, seen = [], self.env["project.project"]
         for database in hosted:
             try:
-                url = normalize_url(database.url)
-            except ValueError as error:
-                remarks.append(self.env._("%(name)s: %(reason)s", name=database.name, reason=str(error)))
+                with self.env.cr.savepoint():
+                    url = normalize_url(database.url or self._get_default_host(database.name))
+                    project, result = self._apply_hosted_database(database, url)
+            except (ValueError, UserError, IntegrityError) as error:
+                _logger.info("Pull from Odoo.com: %s: %s", database.name, error)
+                reason = str(error).partition("\n")[0]
+                remarks.append(self.env._("%(name)s: %(reason)s", name=database.name, reason=reason))
                 complete = False
                 continue
-            project, result = self._apply_hosted_database(database, url)
             seen |= project
             if result == "left":
                 remarks.append(
@@ -102,6 +108,11 @@ class DatabasesOdoocom(models.AbstractModel):
         if complete:
             remarks += self._archive_absent(run, seen)
         return remarks
+
+    @api.model
+    def _get_default_host(self, name):
+        """Return the host of a database that is listed without one: Odoo Online names it so."""
+        return f"{name}.odoo.com" if re.fullmatch(r"[a-z0-9][a-z0-9-]*", name or "", re.IGNORECASE) else ""
 
     @api.model
     def _find_project(self, database, url):
@@ -120,8 +131,8 @@ class DatabasesOdoocom(models.AbstractModel):
             return self._create_project({**values, "name": database.name or url}), "created"
         if project.database_hosting != "saas":
             return project, "left"
-        if project.database_discovered and not project.active:
-            values["active"] = True
+        if project.database_unlisted:
+            values.update(active=True, database_unlisted=False)
         if project.database_api_login:
             values.pop("database_api_login")
         changed = {name: value for name, value in values.items() if (project[name] or False) != (value or False)}
@@ -186,6 +197,7 @@ class DatabasesOdoocom(models.AbstractModel):
                 )
             ]
         absent.action_archive()
+        absent.database_unlisted = True
         for project in absent:
             project._message_log(body=self.env._("Archived: Odoo.com no longer lists this database."))
             self._add_line(run, project, "archived")

@@ -64,4 +64,5 @@ class ResConfigSettings(models.TransientModel):
     def action_databases_pull(self):
         """Save, pull the account's databases and show what came of it."""
         self.execute()
+        self.env.cr.commit()  # the pull reads these settings in a transaction of its own
         return self.env["databases.odoocom"]._pull_now()
