@@ -21,8 +21,12 @@ class Result:
         return self.passed > 0 and not self.failed and not self.problems
 
 
-def run(addon, tags=None, template="base", keep=False, allowed=()):
-    """Install ``addon`` in a copy of the template with its tests; return a `Result`."""
+def run(addon, tags=None, install=None, template="base", keep=False, allowed=()):
+    """Install ``addon`` in a copy of the template with its tests; return a `Result`.
+
+    :param install: comma separated addons to install, when more than ``addon``
+    :param allowed: patterns of warnings that this run expects
+    """
     database = f"{postgres.prefix()}test_{addon}_{os.getpid()}"
     log = paths.LOG / f"addon-test-{addon}-{os.getpid()}.log"
     source = databases.template(template)
@@ -30,7 +34,7 @@ def run(addon, tags=None, template="base", keep=False, allowed=()):
     try:
         databases.copy(source, database)
         with console.step(f"Testing the addon {addon}", lambda: _last_test(log)):
-            code = _odoo(addon, tags or f"/{addon}", database, log)
+            code = _odoo(install or addon, tags or f"/{addon}", database, log)
     finally:
         if not keep:
             databases.drop(database)
@@ -41,12 +45,12 @@ def run(addon, tags=None, template="base", keep=False, allowed=()):
     return result
 
 
-def _odoo(addon, tags, database, log):
+def _odoo(addons, tags, database, log):
     odoo_run.write_configuration()
-    arguments = ["-d", database, "-i", addon, "--test-tags", tags, "--stop-after-init"]
+    arguments = ["-d", database, "-i", addons, "--test-tags", tags, "--stop-after-init"]
     arguments += ["--http-port", odoo_run.free_port(), "--log-level", "info"]
-    # Odoo looks for the browser by name in the search path.
-    search_path = os.pathsep.join(filter(None, [chromium.folder(), os.environ["PATH"]]))
+    # Odoo looks for the browser and for pylint by name in the search path.
+    search_path = os.pathsep.join(filter(None, [str(paths.VENV / "bin"), chromium.folder(), os.environ["PATH"]]))
     with open(log, "wb") as output:
         return subprocess.run(
             odoo_run.command(*arguments),

@@ -15,6 +15,7 @@ def declare(parsers):
     test = add("addon-test", help="run the tests of one addon in a new copy of the template database")
     test.add_argument("addon")
     test.add_argument("--tags", help="Odoo's --test-tags (default: /ADDON)")
+    test.add_argument("--install", help="comma separated addons to install, when more than ADDON")
     test.add_argument("--template", default="base", choices=list(databases.TEMPLATES))
     test.add_argument("--keep", action="store_true", help="leave the database for a look")
     test.add_argument("--allow", action="append", default=[], metavar="REGEX", help="a warning that is expected")
@@ -44,7 +45,7 @@ def _plain(parser, function):
 def _setup(_arguments):
     setup.enter(venv.TESTING)
     setup.services()
-    setup.templates("base", "account")
+    databases.templates("base", "account")
     return 0
 
 
@@ -54,6 +55,7 @@ def _addon_test(arguments):
     result = addon_tests.run(
         arguments.addon,
         tags=arguments.tags,
+        install=arguments.install,
         template=arguments.template,
         keep=arguments.keep,
         allowed=arguments.allow,

@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 
-from . import console, files, odoo_run, odoo_source, paths, postgres
+from . import console, files, odoo_run, odoo_source, parallel, paths, postgres
 
 # What each template has installed, and the template it grows from.
 TEMPLATES = {
@@ -26,6 +26,15 @@ env.cr.commit()
 }
 
 
+def templates(*names):
+    """Make several templates, those that do not grow from each other at the same time."""
+    template("base")
+    wanted = dict.fromkeys(names)
+    accounting = [name for name in wanted if "account" in name]
+    others = [name for name in wanted if "account" not in name]
+    parallel.run(*(lambda part=part: [template(name) for name in part] for part in (accounting, others) if part))
+
+
 def template(name):
     """Return the name of the cached template database, made when it is not there."""
     parent, modules = TEMPLATES[name]
@@ -34,6 +43,8 @@ def template(name):
         odoo_source.read()["identity"], source or "", PREPARE.get(name, ""), *map(_module_identity, modules)
     )[:8]
     database = f"{postgres.prefix()}tpl_{name}_{identity}"
+    if postgres.exists(database):
+        return database
     with files.setup_lock(f"template-{name}"):
         if not postgres.exists(database):
             for old in postgres.names(f"tpl_{name}_"):

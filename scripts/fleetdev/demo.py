@@ -45,9 +45,7 @@ class Demo:
         check_port(self.server)
         self.json_path.unlink(missing_ok=True)
         with files.setup_lock(self.name):
-            for client in CLIENTS:
-                databases.template(client["template"])
-            databases.template("portal")
+            databases.templates("portal", *(client["template"] for client in CLIENTS))
             self.stop()
             keys = self._make_databases()
             self._serve()

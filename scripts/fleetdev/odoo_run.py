@@ -21,8 +21,8 @@ FOREIGN = ("ODOO_RC", "OPENERP_SERVER", "PYTHONPATH", "PGDATABASE", "ODOO_HOME")
 
 
 def addons_path():
-    """Return the folders of addons: Odoo's own where they are apart, ours, and those of the demo."""
-    own = [str(path) for path in (paths.ADDONS, paths.DEMO_ADDONS) if any(path.glob("*/__manifest__.py"))]
+    """Return the folders of addons: Odoo's own where they are apart, and ours."""
+    own = [str(path) for path in (paths.ADDONS, paths.DEMO_ADDONS, paths.LINT_ADDONS) if any(path.glob("*/__manifest__.py"))]
     return ",".join([*odoo_source.read()["addons_path"], *own])
 
 

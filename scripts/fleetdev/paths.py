@@ -6,6 +6,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "scripts"
 ADDONS = ROOT / "addons"
 DEMO_ADDONS = SCRIPTS / "demo_addons"
+LINT_ADDONS = SCRIPTS / "lint_addons"
 TESTS = ROOT / "tests"
 REQUIREMENTS = SCRIPTS / "requirements"
 

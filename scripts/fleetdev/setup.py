@@ -3,9 +3,8 @@
 import os
 import subprocess
 import sys
-import threading
 
-from . import console, databases, files, odoo_run, odoo_source, paths, postgres, venv
+from . import console, files, odoo_run, odoo_source, parallel, paths, postgres, venv
 
 INSIDE = "FLEET_DEV_INSIDE"
 
@@ -16,7 +15,7 @@ def enter(requirement_files):
         return
     with files.setup_lock():
         if _both_missing():
-            _in_parallel(lambda: venv.ensure(requirement_files), odoo_source.ensure)
+            parallel.run(lambda: venv.ensure(requirement_files), odoo_source.ensure)
         venv.ensure(requirement_files)
         facts = odoo_source.ensure()
         venv.write_path_file(facts["python_path"])
@@ -27,25 +26,6 @@ def enter(requirement_files):
 
 def _both_missing():
     return not (paths.PYTHON.exists() and paths.ODOO_JSON.exists())
-
-
-def _in_parallel(*functions):
-    """Run functions at the same time; raise the first failure."""
-    failures = []
-
-    def guarded(function):
-        try:
-            function()
-        except Exception as error:  # noqa: BLE001 - handed to the caller below
-            failures.append(error)
-
-    threads = [threading.Thread(target=guarded, args=[function]) for function in functions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
 
 
 def services():
@@ -70,7 +50,3 @@ def _prove_odoo():
         raise console.Failure(f"Odoo at {odoo_source.read()['python_path']} does not start: {last}")
     files.stamp("odoo-imports", identity)
 
-
-def templates(*names):
-    """Have the named template databases."""
-    return [databases.template(name) for name in names]

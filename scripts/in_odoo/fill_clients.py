@@ -14,12 +14,14 @@ from odoo import SUPERUSER_ID, api, fields
 from odoo.fields import Command
 from odoo.modules.registry import Registry
 
+CONTEXT = {"no_reset_password": True, "tracking_disable": True, "mail_create_nolog": True}
+
 
 def main(clients_path, keys_path):
     keys = {}
     for client in json.loads(Path(clients_path).read_text()):
         with Registry(client["database"]).cursor() as cursor:
-            odoo_env = api.Environment(cursor, SUPERUSER_ID, {"no_reset_password": True, "tracking_disable": True})
+            odoo_env = api.Environment(cursor, SUPERUSER_ID, CONTEXT)
             keys[client["label"]] = fill(odoo_env, client)
             cursor.commit()
     descriptor = os.open(keys_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -32,9 +34,9 @@ def fill(env, client):
     chance = random.Random(client["label"])
     env.company.name = client["company"]
     fill_users(env, client["users"], chance)
-    for number in range(client["inbox"]):
-        values = {"name": f"Receipt {number + 1}.txt", "datas": b64encode(b"A receipt"), "description": "Inbox"}
-        env["ir.attachment"].create(values)
+    content = {"datas": b64encode(b"A receipt"), "description": "Inbox"}
+    receipts = [content | {"name": f"Receipt {number + 1}.txt"} for number in range(client["inbox"])]
+    env["ir.attachment"].create(receipts)
     fill_returns(env, client["returns"])
     fill_drafts(env, client["drafts"], chance)
     admin = env.ref("base.user_admin")
@@ -43,8 +45,8 @@ def fill(env, client):
 
 
 def fill_users(env, users, chance):
-    for name, email in users:
-        user = env["res.users"].create({"name": name, "login": email, "email": email})
+    values = [{"name": name, "login": email, "email": email} for name, email in users]
+    for user in env["res.users"].create(values):
         if chance.random() < 0.8:
             log = env["res.users.log"].with_user(user).sudo().create({})
             seen = fields.Datetime.now() - timedelta(days=chance.randint(0, 40), minutes=chance.randint(0, 1400))
@@ -62,18 +64,22 @@ def fill_returns(env, returns):
 
 
 def fill_drafts(env, drafts, chance):
+    if not drafts:
+        return
     partner = env["res.partner"].create({"name": "Riverside Supplies"})
+    moves = []
     for move_type, count in drafts.items():
         for number in range(count):
-            price = chance.randint(20, 900)
-            line = {"name": f"Item {number + 1}", "quantity": 1, "price_unit": price}
             values = {"move_type": move_type, "partner_id": partner.id}
-            if move_type == "entry":
-                env["account.move"].create(values | {"line_ids": balanced_lines(env, price)})
-            else:
-                env["account.move"].create(
-                    values | {"invoice_date": fields.Date.today(), "invoice_line_ids": [Command.create(line)]}
-                )
+            moves.append(values | draft_lines(env, move_type, number, chance.randint(20, 900)))
+    env["account.move"].create(moves)
+
+
+def draft_lines(env, move_type, number, price):
+    if move_type == "entry":
+        return {"line_ids": balanced_lines(env, price)}
+    line = {"name": f"Item {number + 1}", "quantity": 1, "price_unit": price}
+    return {"invoice_date": fields.Date.today(), "invoice_line_ids": [Command.create(line)]}
 
 
 def balanced_lines(env, amount):
