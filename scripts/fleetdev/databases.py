@@ -47,11 +47,25 @@ def template(name):
         return database
     with files.setup_lock(f"template-{name}"):
         if not postgres.exists(database):
-            for old in postgres.names(f"tpl_{name}_"):
-                if re.fullmatch(r"[0-9a-f]{8}(_new)?", old.removeprefix(f"{postgres.prefix()}tpl_{name}_")):
-                    drop(old)
+            drop_versions(name)
             _build(name, database, source, modules)
     return database
+
+
+def publish(building, database):
+    """Give a finished database its name: from now on it counts as made."""
+    shutil.rmtree(filestore(database), ignore_errors=True)
+    if filestore(building).exists():
+        filestore(building).rename(filestore(database))
+    postgres.rename(building, database)
+
+
+def drop_versions(name):
+    """Drop every version of a template: what it was made of has changed."""
+    head = f"{postgres.prefix()}tpl_{name}_"
+    for old in postgres.names(f"tpl_{name}_"):
+        if re.fullmatch(r"[0-9a-f]{8}(_new)?", old.removeprefix(head)):
+            drop(old)
 
 
 def _module_identity(module):
@@ -76,10 +90,7 @@ def _build(name, database, source, modules):
         if name in PREPARE:
             prepare_log = paths.LOG / f"template-{name}-prepare.log"
             odoo_run.script(building, PREPARE[name], log=prepare_log, what=f"Preparing the template {name}")
-        postgres.rename(building, database)
-        shutil.rmtree(filestore(database), ignore_errors=True)
-        if filestore(building).exists():
-            filestore(building).rename(filestore(database))
+        publish(building, database)
 
 
 def filestore(database):

@@ -1,18 +1,14 @@
 """The demo: one Odoo that serves a portal and its clients' databases by host name."""
 
-import concurrent.futures
 import json
 import os
-import tempfile
-from pathlib import Path
 
-from . import console, databases, demo_sync, files, odoo_run, paths, postgres
+from . import console, databases, demo_clients, demo_sync, files, odoo_run, paths, postgres
 from .demo_fleet import CLIENTS, NOWHERE, STAFF
 from .server import Server, check_port
 
 LOGIN = PASSWORD = "admin"
-FILL_PROCESSES = 2
-IN_ODOO = paths.SCRIPTS / "in_odoo"
+FILL = paths.SCRIPTS / "in_odoo" / "fill_portal.py"
 
 
 class Demo:
@@ -46,9 +42,11 @@ class Demo:
         self.json_path.unlink(missing_ok=True)
         with files.setup_lock(self.name):
             databases.templates("portal", *(client["template"] for client in CLIENTS))
+            made = demo_clients.ensure()
             self.stop()
-            keys = self._make_databases()
+            self._make_databases(made)
             self._serve()
+            keys = {label: key for label, (_template, key) in made.items()}
             demo_sync.synchronise(self, self._projects(keys))
             self._write_json()
             self._print()
@@ -57,38 +55,16 @@ class Demo:
         """Stop the server of this demo; return whether one ran."""
         return self.server.stop()
 
-    def _make_databases(self):
-        """Copy and fill the databases; return the API key of each client by label."""
+    def _make_databases(self, made):
         with console.step(f"Making the portal and {len(CLIENTS)} client databases"):
             for old in postgres.names(f"{self.name}_"):
                 databases.drop(old)
-            databases.copy(databases.template("portal"), self.database("portal"))
-            for client in CLIENTS:
-                databases.copy(databases.template(client["template"]), self.database(client["label"]))
-        with console.step("Filling them with users, drafts, documents and tax returns"):
-            return self._fill()
-
-    def _fill(self):
-        """Fill the databases, each part in a process of its own; return the API keys by label."""
-        clients = [client | {"database": self.database(client["label"])} for client in CLIENTS]
-        parts = [clients[number::FILL_PROCESSES] for number in range(FILL_PROCESSES)]
-        with concurrent.futures.ThreadPoolExecutor() as pool:
-            portal = pool.submit(self._script, "fill_portal.py", self.database("portal"), json.dumps(STAFF))
-            keys = list(pool.map(self._fill_clients, parts))
-            portal.result()
-        return {label: key for part in keys for label, key in part.items()}
-
-    def _fill_clients(self, clients):
-        with tempfile.TemporaryDirectory(dir=paths.CACHE) as folder:
-            work, keys = Path(folder, "clients.json"), Path(folder, "keys.json")
-            work.write_text(json.dumps(clients))
-            self._script("fill_clients.py", clients[0]["database"], work, keys)
-            return json.loads(keys.read_text())
-
-    def _script(self, name, database, *arguments):
-        log = paths.LOG / f"{database}-{Path(name).stem}.log"
-        text = (IN_ODOO / name).read_text()
-        odoo_run.script(database, text, log=log, what=name, arguments=[str(part) for part in arguments])
+            portal = self.database("portal")
+            databases.copy(databases.template("portal"), portal)
+            log = paths.LOG / f"{self.name}-portal.log"
+            odoo_run.script(portal, FILL.read_text(), log=log, what=FILL.name, arguments=[json.dumps(STAFF)])
+            for label, (template, _key) in made.items():
+                databases.copy(template, self.database(label))
 
     def _serve(self):
         served = [self.database(label) for label in ("portal", *(client["label"] for client in CLIENTS))]
