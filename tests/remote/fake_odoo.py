@@ -1,7 +1,7 @@
 """As much of Odoo's two protocols as the client uses, with users that can be changed.
 
 The shapes are those of Odoo 19 (``addons/rpc/controllers``) and, with ``json2=False``, of older
-servers. ``tests/fleet`` runs the same client against real Odoo.
+servers. The fleet tests run the same client against real Odoo.
 """
 
 from __future__ import annotations
@@ -122,8 +122,7 @@ class FakeOdoo:
         return getattr(self, f"_{method}")(ids, values)
 
     def _search_read(self, _ids: list[int], values: dict[str, Any]) -> Any:
-        found = [row for row in self.users if _matches(row, values["domain"])]
-        return found
+        return [row for row in self.users if _matches(row, values["domain"])]
 
     def _write(self, ids: list[int], values: dict[str, Any]) -> bool:
         for row in self.users:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import xmlrpc.client
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import pytest
 from fake_odoo import ACCESS, DATABASE, KEY, LOGIN, Failure, FakeOdoo, user
-from helpers import POLICY, access, code_of, database
 from remote import ERRORS, RemoteDatabase, RemoteError
+from remote.deadline import Deadline
+from remote.transport import Transport
+from remote.xml_rpc import parse
+from remote_helpers import HASTY, POLICY, QUICK, access, code_of, database
 from support.rogue import (
     Behaviour,
     Connection,
@@ -77,6 +82,8 @@ def test_a_login_is_no_pattern() -> None:
     with Rogue(odoo) as server:
         assert [row.id for row in database(server).find_users(["a_b@example.com"])] == [2]
         assert database(server).find_users(["%"]) == ()
+        domains = [json.loads(request.body)["domain"] for request in server.requests]
+        assert domains == [[["login", "=ilike", "a\\_b@example.com"]], [["login", "=ilike", "\\%"]]]
     with Rogue(reply_json(odoo.users)) as server:  # even when the server takes it for one
         assert [row.id for row in database(server).find_users(["A_b@example.com"])] == [2]
 
@@ -198,7 +205,7 @@ def test_odoo_14_answers_an_unknown_path_with_200() -> None:
 )
 def test_xmlrpc_is_never_tried_for_any_other_failure(behaviour: Behaviour, code: str) -> None:
     with Rogue(_only("/json/", behaviour, FakeOdoo())) as server:
-        assert code_of(database(server).users) == code
+        assert code_of(database(server, HASTY if behaviour is hang else POLICY).users) == code
         assert server.paths == ["/json/2/res.users/search_read"]
 
 
@@ -315,21 +322,20 @@ def test_a_missing_database_is_told_from_a_busy_one(line: str, code: str) -> Non
         assert code_of(database(server, protocol="xmlrpc").users) == code
 
 
+def words_of(message: str) -> str:
+    """Return what is kept of a refusal's message."""
+    behaviour = json_error(422, "odoo.exceptions.ValidationError", message)
+    with Rogue(behaviour) as server, pytest.raises(RemoteError) as caught:
+        database(server).users()
+    return str(caught.value.params["message"])
+
+
 def test_a_refusal_carries_the_others_short_plain_words_only() -> None:
-    message = "Two users\r\ncannot have \x1b[31mthe same login\u202e!" + "x" * 5000
-    with Rogue(json_error(422, "odoo.exceptions.ValidationError", message)) as server:
-        with pytest.raises(RemoteError) as caught:
-            database(server).users()
-    text = caught.value.params["message"]
-    assert isinstance(text, str)
+    text = words_of("Two users\r\ncannot have \x1b[31mthe same login\u202e!" + "x" * 5000)
     assert text.startswith("Two users cannot have [31mthe same login!xxx")
     assert len(text) == 200
-    with Rogue(
-        json_error(422, "x.UserError", "No. Traceback (most recent call last): SECRET")
-    ) as server:
-        with pytest.raises(RemoteError) as caught:
-            database(server).users()
-    assert str(caught.value).endswith("refused the request: No.")
+    assert words_of("No. Traceback (most recent call last): SECRET") == "No."
+    assert words_of("Traceback (most recent call last): SECRET") == "no reason given"
 
 
 def test_debug_is_never_read() -> None:
@@ -369,6 +375,18 @@ def test_missing_credentials_are_said_before_anything_is_sent(field: str, value:
 def test_nothing_that_could_start_a_header_is_sent(field: str, value: str) -> None:
     with Rogue(FakeOdoo()) as server:
         assert code_of(database(server, **{field: value}).users) == "bad_setting"
+        assert server.connections == 0
+
+
+def test_the_transport_itself_sends_no_second_header() -> None:
+    with Rogue(hang) as server:
+        transport = Transport(server.url, POLICY)
+        for value in ("a\r\nX-Evil: 1", "a\nb", "a\x00", "é", "a\x85b"):
+            send = partial(transport.send, Deadline(QUICK), "GET", "/", {"X": value})
+            assert code_of(send) == "bad_setting"
+        assert (
+            code_of(partial(transport.send, Deadline(QUICK), "GET", "/ X\r\n", {})) == "bad_setting"
+        )
         assert server.connections == 0
 
 
@@ -455,11 +473,29 @@ def test_xml_that_is_no_plain_answer_is_malformed(body: bytes) -> None:
         assert code_of(database(server, protocol="xmlrpc").version) == "malformed"
 
 
+def test_a_dtd_is_refused_even_when_nothing_uses_it() -> None:
+    good = VALUE % b"<int>1</int>"
+    assert parse(good) == parse(b'<?xml version="1.0"?>' + good) == 1
+    for bad in (b"<!DOCTYPE x>" + good, ENTITY + good, ENTITY + VALUE % b"<string>&a;</string>"):
+        with pytest.raises(ValueError, match="DTD"):
+            parse(bad)
+
+
+def test_xml_is_not_read_deeper_than_odoo_nests() -> None:
+    def nested(depth: int) -> bytes:
+        return VALUE % (b"<array><data><value>" * depth + b"</value></data></array>" * depth)
+
+    assert parse(nested(10))
+    with pytest.raises(ValueError, match="deeply"):
+        parse(nested(30))
+
+
 @pytest.mark.parametrize("uid", [True, 0, -1, "2", 2.0, [2], {"uid": 2}])
 def test_a_strange_uid_is_not_believed(uid: object) -> None:
     data = xmlrpc.client.dumps((uid,), methodresponse=True).encode()
     with Rogue(reply(200, data, "text/xml")) as server:
         assert code_of(database(server, protocol="xmlrpc").users) == "malformed"
+        assert server.paths == ["/xmlrpc/2/common"]
 
 
 @pytest.mark.parametrize("value", [None, [], {}, {"uid": True}, {"uid": "2"}, {"uid": 2**31}, "x"])
@@ -478,20 +514,34 @@ def test_whoami_is_the_user_that_was_asked_for() -> None:
 
 
 def test_every_error_has_one_plain_sentence() -> None:
-    import re
-
     for code, cls in ERRORS.items():
         names = re.findall(r"%\((\w+)\)s", cls.template)
-        text = str(cls(**{name: "X" for name in names}))
+        text = str(cls(**dict.fromkeys(names, "X")))
         assert cls.code == code
         assert cls.state in ("credentials", "unreachable", "error")
         assert "%" not in text
         assert text[0].isupper()
         assert ". " not in text.rstrip(".")
-    assert set(ERRORS) >= set(
-        "not_configured refused unresolved timeout tls credentials not_served no_model no_method"
-        " access login_page redirect malformed too_large blocked rejected server conflict".split()
-    )
+    assert set(ERRORS) >= {
+        "not_configured",
+        "refused",
+        "unresolved",
+        "timeout",
+        "tls",
+        "credentials",
+        "not_served",
+        "no_model",
+        "no_method",
+        "access",
+        "login_page",
+        "redirect",
+        "malformed",
+        "too_large",
+        "blocked",
+        "rejected",
+        "server",
+        "conflict",
+    }
     assert ERRORS["timeout"].template.startswith("Timeout")
     assert ERRORS["credentials"].template.startswith("Invalid apikey")
 

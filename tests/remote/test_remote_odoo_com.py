@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from helpers import POLICY, code_of
 from remote import HostedDatabase, OdooCom
+from remote_helpers import HASTY, POLICY, code_of
 from support.rogue import Rogue, hang, page, reply_json
 
 ROW = {
@@ -90,7 +90,8 @@ def test_failures() -> None:
         assert code_of(odoo_com(server).databases) == "not_served"
         assert len(server.requests) == 1
     with Rogue(hang) as server:
-        assert code_of(odoo_com(server).databases) == "timeout"
+        hasty = OdooCom(server.url, "me@example.com", "key", HASTY)
+        assert code_of(hasty.databases) == "timeout"
         assert code_of(odoo_com(server, key="").databases) == "not_configured"
         assert code_of(odoo_com(server, key="a\nb").databases) == "bad_setting"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from fake_odoo import ACCESS, LOGIN, Failure, FakeOdoo, user
-from helpers import POLICY, QUICK, access, at_most
 from remote import UserOutcome, invite, remove, synchronize
+from remote_helpers import HASTY, POLICY, QUICK, access, at_most
 from support.rogue import Behaviour, Connection, Request, Rogue, hang, page, reply_json
 
 KPIS = [{"id": "a.b", "name": "Drafts", "type": "integer", "value": 3}]
@@ -32,7 +32,7 @@ def test_everything_is_fetched(json2: bool) -> None:
     assert snapshot.kpis and snapshot.kpis[0].value == 3
     assert snapshot.notes == ()
     assert snapshot.protocol == ("json2" if json2 else "xmlrpc")
-    assert 0 < snapshot.seconds < QUICK
+    assert 0 < snapshot.seconds < POLICY.timeout
 
 
 @pytest.mark.parametrize("json2", [True, False])
@@ -78,7 +78,7 @@ def test_figures_that_cannot_be_read_are_unknown_and_the_rest_stays() -> None:
 )
 def test_nobody_there(behaviour: Behaviour, code: str) -> None:
     with Rogue(behaviour) as server, at_most(QUICK + 0.5):
-        snapshot = synchronize(access(server), POLICY)
+        snapshot = synchronize(access(server), HASTY)
     assert snapshot.error and snapshot.error.code == code
     assert (snapshot.version, snapshot.users, snapshot.kpis) == (None, None, None)
 
@@ -91,7 +91,7 @@ def test_nothing_more_is_asked_after_a_transport_failure() -> None:
             connection.wait()
 
     with Rogue(behave) as server, at_most(QUICK + 0.5):
-        snapshot = synchronize(access(server), POLICY)
+        snapshot = synchronize(access(server), HASTY)
         assert len(server.requests) == 2
     assert snapshot.version and snapshot.error and snapshot.error.code == "timeout"
 
@@ -202,7 +202,7 @@ def test_each_user_has_a_result_of_its_own() -> None:
 def test_what_fails_for_all_is_tried_once() -> None:
     wanted = [("a@example.com", "A"), ("b@example.com", "B"), ("c@example.com", "C")]
     with Rogue(hang) as server, at_most(QUICK + 0.5):
-        outcomes = results(invite(access(server), wanted, POLICY))
+        outcomes = results(invite(access(server), wanted, HASTY))
         assert outcomes == [(login, "unreachable", "timeout") for login, _name in wanted]
     with Rogue(FakeOdoo()) as server:
         outcomes = results(invite(access(server, key="x"), wanted, POLICY))
@@ -253,7 +253,7 @@ def test_an_unreachable_database_is_not_one_without_the_user() -> None:
             ("a@example.com", "failed", "server")
         ]
     with Rogue(hang) as server:
-        assert results(remove(access(server), ["a@example.com"], POLICY)) == [
+        assert results(remove(access(server), ["a@example.com"], HASTY)) == [
             ("a@example.com", "unreachable", "timeout")
         ]
 

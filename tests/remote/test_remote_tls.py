@@ -10,8 +10,8 @@ import certificates
 import pytest
 from certificates import DAY, NOW, Certificate
 from fake_odoo import FakeOdoo
-from helpers import POLICY, QUICK, at_most, code_of, database
 from remote import REASONS, RemoteError
+from remote_helpers import HASTY, POLICY, QUICK, at_most, code_of, database
 from support.rogue import Connection, Request, Rogue, reply_json
 
 
@@ -116,7 +116,8 @@ def test_a_handshake_that_drips_or_hangs_ends_in_time() -> None:
 
     for behaviour in (hello, silence):
         with Rogue(behaviour, raw=True) as server, at_most(QUICK + 0.5):
-            assert code_of(database(server.url.replace("http:", "https:")).users) == "timeout"
+            url = server.url.replace("http:", "https:")
+            assert code_of(database(url, HASTY).users) == "timeout"
 
 
 def test_drip_after_the_handshake(authority: Certificate, tmp_path: Path) -> None:
@@ -127,7 +128,7 @@ def test_drip_after_the_handshake(authority: Certificate, tmp_path: Path) -> Non
 
     context = certificates.make(signer=authority).server_context(tmp_path)
     with Rogue(behave, context=context) as server, at_most(QUICK + 0.5):
-        assert code_of(database(server, ca=authority.pem).users) == "timeout"
+        assert code_of(database(server, HASTY, ca=authority.pem).users) == "timeout"
 
 
 @pytest.mark.parametrize("ca", ["nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n", "\x00"])

@@ -54,7 +54,7 @@ BAD = {
     "https://client.example.com:65536": "port",
     "https://client.example.com:-1": "port",
     "https://client.example.com:80a": "port",
-    "https://client.example.com:８０６９": "port",
+    "https://client.example.com:\uff18\uff10": "port",
     "https://client .example.com": "spaces",
     "https://client\texample.com": "spaces",
     "https://client.example.com/\r\nX: y": "spaces",

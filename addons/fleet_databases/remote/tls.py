@@ -34,7 +34,7 @@ def context(ca: str | None) -> ssl.SSLContext:
         raise BadSetting(field="certificate authority") from error
 
 
-@lru_cache(maxsize=64)  # reading the system's store takes about 20 ms and 1 MB each time
+@lru_cache(maxsize=16)  # reading the system's store takes about 20 ms and 1 MB each time
 def _context(ca: str | None) -> ssl.SSLContext:
     made = ssl.create_default_context()
     made.set_alpn_protocols(["http/1.1"])

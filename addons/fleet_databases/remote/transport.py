@@ -160,14 +160,24 @@ class Transport:
         for place, address in enumerate(self._addresses):
             part = deadline.part(len(self._addresses) - place)
             try:
-                if self.policy.proxy:
-                    return proxy.tunnel(self.policy.proxy, address, self.port, part, self.authority)
-                return dial(address, self.port, part)
+                sock = self._reach(address, part)
             except OSError as error:
                 failure = error
+            else:
+                # The next request starts with what works, and does not wait for the dead again.
+                self._addresses = (
+                    address,
+                    *(other for other in self._addresses if other != address),
+                )
+                return sock
         if isinstance(failure, TimeoutError):
             raise failure
         raise Refused(host=self.authority) from failure
+
+    def _reach(self, address: str, deadline: Deadline) -> socket.socket:
+        if self.policy.proxy:
+            return proxy.tunnel(self.policy.proxy, address, self.port, deadline, self.authority)
+        return dial(address, self.port, deadline)
 
     # --- reading
 
@@ -206,8 +216,6 @@ class Transport:
         decoder = zlib.decompressobj(16 + zlib.MAX_WBITS)
         for piece in pieces:
             yield decoder.decompress(piece, self.policy.max_bytes + 1)
-            if decoder.unconsumed_tail:
-                raise self._too_large()
         if not decoder.eof:
             raise EOFError
 

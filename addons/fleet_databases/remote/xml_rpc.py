@@ -199,7 +199,7 @@ def parse(body: bytes) -> Any:
     :raises ValueError: and what :data:`_UNREADABLE` lists, when it is nothing of the kind
     """
     target = xmlrpc.client.Unmarshaller()
-    target.xml(None, None)  # expat hands over text, not bytes
+    target.xml(None, None)  # type: ignore[arg-type]  # expat hands over text, not bytes
     parser = expat.ParserCreate()
     depth = 0
 

@@ -12,8 +12,9 @@ from fake_odoo import DATABASE, KEY, LOGIN
 from remote import Access, NetworkPolicy, RemoteDatabase, RemoteError
 from support.rogue import Rogue
 
-QUICK = 1.0  # seconds: the timeout of most tests
-POLICY = NetworkPolicy(allow_private=True, timeout=QUICK)
+QUICK = 0.7  # seconds: the timeout where the other side never finishes
+POLICY = NetworkPolicy(allow_private=True, timeout=10.0)
+HASTY = NetworkPolicy(allow_private=True, timeout=QUICK)
 
 
 def access(server: Rogue | str, **values: Any) -> Access:
