@@ -1,2 +1,5 @@
 from . import models
 from . import wizards
+from . import redaction
+
+redaction.install()

@@ -76,7 +76,8 @@ class DatabasesKeys(Command):
         """Encrypt every stored key of ``database`` anew, all of them or none; return how many."""
         vault = Vault(settings.secret_keys())
         count = 0
-        with Registry(database).cursor() as cr:
+        registry = Registry(database)
+        with registry.cursor() as cr:
             for what, select, update in QUERIES:
                 cr.execute(select, {"parameter": SECRET_PARAMETER})
                 for record_id, token in cr.fetchall():
@@ -85,4 +86,7 @@ class DatabasesKeys(Command):
                     except VaultError as error:
                         raise SystemExit(f"{what} {record_id}: {error} Nothing was changed.") from error
                     count += 1
+        # Running servers keep the parameters in memory: tell them to read them again.
+        registry.clear_cache("stable")
+        registry.signal_changes()
         return count

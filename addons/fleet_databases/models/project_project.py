@@ -445,7 +445,7 @@ class ProjectProject(models.Model):
             vals = self._prepare_database_vals(vals, next(iter(hostings), False))
             self._forget_moved_key(vals)
         if "database_api_key_expiry" in vals:
-            vals = {**vals, "database_key_warning": 0}
+            super(ProjectProject, self.sudo()).write({"database_key_warning": 0})
         return super().write(vals)
 
     @api.model

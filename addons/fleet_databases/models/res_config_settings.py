@@ -42,6 +42,8 @@ class ResConfigSettings(models.TransientModel):
             # Write-only: an empty field means "as it was"; see action_databases_forget_key.
             if key := (config.databases_odoocom_key or "").strip():
                 self.env["databases.odoocom"]._set_key(key)
+        # Or the answer to the request that stored it would hold it.
+        self.invalidate_recordset(["databases_odoocom_key", "databases_has_odoocom_key"])
 
     @api.depends("company_id")
     def _compute_databases_server(self):

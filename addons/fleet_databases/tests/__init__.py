@@ -1,4 +1,5 @@
 from . import test_connect
+from . import test_key
 from . import test_kpi
 from . import test_odoocom
 from . import test_project_project

@@ -10,7 +10,7 @@ from ..vault import generate_key
 from .fake_odoo import KEY, LOGIN, FakeOdoo
 
 GROUP_USER = "base.group_user,fleet_databases.group_databases_user"
-GROUP_MANAGER = "base.group_user,fleet_databases.group_databases_manager"
+GROUP_MANAGER = "base.group_user,base.group_allow_export,fleet_databases.group_databases_manager"
 GROUP_PROJECT_MANAGER = "base.group_user,project.group_project_manager"
 
 
