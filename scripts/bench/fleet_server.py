@@ -23,10 +23,18 @@ def answer(path, host):
     if "kpi.provider" in path:
         kinds = (("purchase", number % 7), ("sale", number % 11), ("bank", number % 13))
         kpis = [
-            {"id": f"account_journal_type.{kind}", "name": kind.title(), "type": "integer", "value": value}
+            {
+                "id": f"account_journal_type.{kind}",
+                "name": kind.title(),
+                "type": "integer",
+                "value": value,
+            }
             for kind, value in kinds
         ]
-        return [*kpis, {"id": "account_return.vat", "name": "VAT", "type": "return_status", "value": "to_do"}]
+        return [
+            *kpis,
+            {"id": "account_return.vat", "name": "VAT", "type": "return_status", "value": "to_do"},
+        ]
     return [
         {
             "id": user,
@@ -43,7 +51,9 @@ async def serve(reader, writer):
     """Answer one request and close, as Odoo's own server does."""
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-        headers = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
+        headers = dict(
+            line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line
+        )
         await reader.readexactly(int(headers.get("content-length", 0)))
         host = headers.get("host", "")
         if host.startswith("hang"):
@@ -57,7 +67,9 @@ async def serve(reader, writer):
             await asyncio.sleep(DELAY)
             body = json.dumps(answer(head.split(" ", 2)[1], host)).encode()
             length = f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-            writer.write(f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{length}".encode() + body)
+            writer.write(
+                f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{length}".encode() + body
+            )
             await writer.drain()
     except (ConnectionError, asyncio.IncompleteReadError):
         pass

@@ -46,7 +46,11 @@ class Sampler(threading.Thread):
 
 def peak_memory():
     """Return the peak of this process's resident memory, in MB."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    line = next(
+        line
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith("VmHWM")
+    )
     return int(line.split()[1]) / 1024
 
 
@@ -111,7 +115,9 @@ first = run_cron()
 sampler.stopped.set()
 sampler.join()
 peak = peak_memory()
-states = dict(ENV["project.project"]._read_group([("id", "in", fleet.ids)], ["database_state"], ["__count"]))
+states = dict(
+    ENV["project.project"]._read_group([("id", "in", fleet.ids)], ["database_state"], ["__count"])
+)
 age(fleet, 5)
 second = run_cron()
 

@@ -5,20 +5,7 @@ import subprocess
 import time
 
 from . import chromium, console, databases, odoo_log, odoo_run, paths, postgres, shell
-
-
-class Result:
-    """What one run of tests came to."""
-
-    def __init__(self, name, passed=0, failed=0, problems=()):
-        self.name = name
-        self.passed = passed
-        self.failed = failed
-        self.problems = list(problems)
-
-    @property
-    def ok(self):
-        return self.passed > 0 and not self.failed and not self.problems
+from .results import Result
 
 
 def run(addon, tags=None, install=None, template="base", keep=False, allowed=()):
@@ -39,9 +26,10 @@ def run(addon, tags=None, install=None, template="base", keep=False, allowed=())
         if not keep:
             databases.drop(database)
     result = _judge(addon, code, log.read_text(errors="replace"), allowed)
-    for problem in result.problems:
-        console.say(problem)
-    console.say(f"   {addon}: {result.passed} passed, {result.failed} failed in {time.monotonic() - start:.0f} s; {log}")
+    seconds = time.monotonic() - start
+    console.say(
+        f"   {addon}: {result.passed} passed, {result.failed} failed in {seconds:.0f} s; {log}"
+    )
     return result
 
 
@@ -50,7 +38,9 @@ def _odoo(addons, tags, database, log):
     arguments = ["-d", database, "-i", addons, "--test-tags", tags, "--stop-after-init"]
     arguments += ["--http-port", odoo_run.free_port(), "--log-level", "info"]
     # Odoo looks for the browser and for pylint by name in the search path.
-    search_path = os.pathsep.join(filter(None, [str(paths.VENV / "bin"), chromium.folder(), os.environ["PATH"]]))
+    search_path = os.pathsep.join(
+        filter(None, [str(paths.VENV / "bin"), chromium.folder(), os.environ["PATH"]])
+    )
     with open(log, "wb") as output:
         return subprocess.run(
             odoo_run.command(*arguments),
@@ -73,9 +63,10 @@ def _judge(addon, code, text, allowed):
     if code and not (failed or problems):
         problems.append(f"   ! {addon}: Odoo ended with code {code}")
     if code and not total:
-        problems.append("\n".join(f"   | {line}" for line in text.splitlines()[-shell.TAIL_LINES :]))
-    # A problem that no test counted is one failure more.
-    return Result(addon, passed=total - failed, failed=failed + bool(problems and not failed), problems=problems)
+        problems.append(
+            "\n".join(f"   | {line}" for line in text.splitlines()[-shell.TAIL_LINES :])
+        )
+    return Result(f"addon {addon}", passed=total - failed, failed=failed, problems=problems)
 
 
 def _last_test(log):

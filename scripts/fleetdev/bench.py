@@ -39,7 +39,10 @@ def sync(count=1000):
 
 def _with_stand_ins(database, count, log):
     server = subprocess.Popen(
-        [sys.executable, str(SCRIPTS / "fleet_server.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, str(SCRIPTS / "fleet_server.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     # Bound and not listening: a connection is refused, and nobody else can take the port meanwhile.
     with socket.socket() as closed:
@@ -47,7 +50,9 @@ def _with_stand_ins(database, count, log):
         arguments = (server.stdout.readline().strip(), str(closed.getsockname()[1]), str(count))
         try:
             text = (SCRIPTS / "sync.py").read_text()
-            return odoo_run.script(database, text, log=log, what="The benchmark", arguments=arguments)
+            return odoo_run.script(
+                database, text, log=log, what="The benchmark", arguments=arguments
+            )
         finally:
             server.stdin.close()
             server.wait(10)
@@ -60,5 +65,7 @@ def _report(figures):
     for key, value in figures.items():
         sign, target = TARGETS.get(key, ("", ""))
         missed = target and (value is None or (value > target if sign == "<=" else value < target))
-        console.say(f"{key:>18} {value!s:>8}  {sign} {target}{'  MISSED' if missed else ''}".rstrip())
+        console.say(
+            f"{key:>18} {value!s:>8}  {sign} {target}{'  MISSED' if missed else ''}".rstrip()
+        )
     console.say("command: make bench")

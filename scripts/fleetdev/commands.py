@@ -3,32 +3,59 @@
 import os
 import subprocess
 
-from . import addon_tests, console, databases, odoo_run, paths, postgres, setup, stopping, venv
+from . import (
+    addon_tests,
+    bench,
+    console,
+    databases,
+    lint,
+    odoo_run,
+    paths,
+    postgres,
+    setup,
+    stopping,
+    test_run,
+    venv,
+)
 from .demo import Demo
+from .results import summarise
 from .server import check_port
 
 
 def declare(parsers):
     """Declare every subcommand with its help."""
     add = parsers.add_parser
-    _plain(add("setup", help="install everything below .run and make the template databases"), _setup)
-    test = add("addon-test", help="run the tests of one addon in a new copy of the template database")
+    _plain(
+        add("setup", help="install everything below .run and make the template databases"), _setup
+    )
+    test = add(
+        "addon-test", help="run the tests of one addon in a new copy of the template database"
+    )
     test.add_argument("addon")
     test.add_argument("--tags", help="Odoo's --test-tags (default: /ADDON)")
     test.add_argument("--install", help="comma separated addons to install, when more than ADDON")
     test.add_argument("--template", default="base", choices=list(databases.TEMPLATES))
     test.add_argument("--keep", action="store_true", help="leave the database for a look")
-    test.add_argument("--allow", action="append", default=[], metavar="REGEX", help="a warning that is expected")
+    test.add_argument(
+        "--allow", action="append", default=[], metavar="REGEX", help="a warning that is expected"
+    )
     test.set_defaults(function=_addon_test)
     shell = add("shell", help="odoo shell on a database (default: the first of the demo)")
     shell.add_argument("database", nargs="?")
     shell.set_defaults(function=_shell)
-    serve = add("serve", help="install an addon in a database of its own and serve it, for looking at screens")
+    serve = add(
+        "serve",
+        help="install an addon in a database of its own and serve it, for looking at screens",
+    )
     serve.add_argument("addon")
     serve.add_argument("--port", type=int, default=0)
     serve.add_argument("--fresh", action="store_true", help="begin with a new database")
     serve.add_argument("--template", default="base", choices=list(databases.TEMPLATES))
     serve.set_defaults(function=_serve)
+    _plain(add("test", help="lint and every test"), _test)
+    _plain(add("lint", help="ruff, ruff format and pylint-odoo"), _lint)
+    _plain(add("format", help="let ruff sort imports and format the Python files"), _format)
+    _plain(add("bench", help="measure the synchronisation of 1,000 databases"), _bench)
     demo = add("demo", help="start the demo and print the fleet")
     demo.add_argument("--name", default="demo", help="part of the databases' names")
     demo.add_argument("--port", type=int, help="default: FLEET_DEMO_PORT or 8069")
@@ -60,8 +87,7 @@ def _addon_test(arguments):
         keep=arguments.keep,
         allowed=arguments.allow,
     )
-    console.say(f"{result.passed} passed, {result.failed} failed")
-    return 0 if result.ok else 1
+    return summarise([result])
 
 
 def _shell(arguments):
@@ -69,7 +95,10 @@ def _shell(arguments):
     setup.services()
     database = arguments.database or next(iter(postgres.names("demo_portal")), None)
     if not database:
-        raise console.Failure("Name a database; there is no demo yet. Those of this tree: " + ", ".join(postgres.names()))
+        raise console.Failure(
+            "Name a database; there is no demo yet. Those of this tree: "
+            + ", ".join(postgres.names())
+        )
     command = odoo_run.command("-d", database, "--no-http", subcommand="shell")
     os.chdir(paths.RUN)
     os.execve(command[0], command, odoo_run.environment())
@@ -82,10 +111,23 @@ def _serve(arguments):
     if arguments.fresh or not postgres.exists(database):
         databases.copy(databases.template(arguments.template), database)
     port = arguments.port or odoo_run.free_port()
-    console.say(f"http://127.0.0.1:{port}/odoo  login admin, password admin, database {database}; Ctrl-C stops it")
-    options = ["-d", database, "--db-filter", f"^{database}$", "--http-port", port, "-i", arguments.addon]
+    console.say(
+        f"http://127.0.0.1:{port}/odoo  login admin, password admin, database {database}; Ctrl-C stops it"
+    )
+    options = [
+        "-d",
+        database,
+        "--db-filter",
+        f"^{database}$",
+        "--http-port",
+        port,
+        "-i",
+        arguments.addon,
+    ]
     command = odoo_run.command(*options, "-u", arguments.addon, "--max-cron-threads", "1")
-    return subprocess.run(command, env=odoo_run.environment(), cwd=paths.RUN, check=False).returncode
+    return subprocess.run(
+        command, env=odoo_run.environment(), cwd=paths.RUN, check=False
+    ).returncode
 
 
 def _databases(_arguments):
@@ -114,4 +156,27 @@ def _stop(_arguments):
 
 def _clean(_arguments):
     stopping.clean()
+    return 0
+
+
+def _test(_arguments):
+    setup.enter(venv.TESTING)
+    setup.services()
+    return test_run.run()
+
+
+def _lint(_arguments):
+    setup.enter(venv.TESTING)
+    return summarise(lint.run())
+
+
+def _format(_arguments):
+    setup.enter(venv.TESTING)
+    return lint.rewrite()
+
+
+def _bench(_arguments):
+    setup.enter(venv.TESTING)
+    setup.services()
+    bench.sync()
     return 0

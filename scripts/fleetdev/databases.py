@@ -32,7 +32,13 @@ def templates(*names):
     wanted = dict.fromkeys(names)
     accounting = [name for name in wanted if "account" in name]
     others = [name for name in wanted if "account" not in name]
-    parallel.run(*(lambda part=part: [template(name) for name in part] for part in (accounting, others) if part))
+    parallel.run(
+        *(
+            lambda part=part: [template(name) for name in part]
+            for part in (accounting, others)
+            if part
+        )
+    )
 
 
 def template(name):
@@ -40,7 +46,10 @@ def template(name):
     parent, modules = TEMPLATES[name]
     source = template(parent) if parent else None
     identity = files.digest(
-        odoo_source.read()["identity"], source or "", PREPARE.get(name, ""), *map(_module_identity, modules)
+        odoo_source.read()["identity"],
+        source or "",
+        PREPARE.get(name, ""),
+        *map(_module_identity, modules),
     )[:8]
     database = f"{postgres.prefix()}tpl_{name}_{identity}"
     if postgres.exists(database):
@@ -72,7 +81,9 @@ def _module_identity(module):
     """Return the name of a module of Odoo's, and for one of ours a hash of its files too."""
     for folder in (paths.ADDONS / module, paths.DEMO_ADDONS / module):
         if folder.exists():
-            sources = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
+            sources = sorted(
+                path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"
+            )
             return files.digest(module, *sources)
     return module
 
@@ -89,7 +100,9 @@ def _build(name, database, source, modules):
         odoo_run.call(*install, log=log, what=f"Installing {', '.join(modules)}")
         if name in PREPARE:
             prepare_log = paths.LOG / f"template-{name}-prepare.log"
-            odoo_run.script(building, PREPARE[name], log=prepare_log, what=f"Preparing the template {name}")
+            odoo_run.script(
+                building, PREPARE[name], log=prepare_log, what=f"Preparing the template {name}"
+            )
         publish(building, database)
 
 
@@ -104,7 +117,10 @@ def copy(source, target):
     postgres.copy(source, target)
     if filestore(source).exists():
         shutil.copytree(
-            filestore(source), filestore(target), copy_function=os.link, ignore=shutil.ignore_patterns("checklist")
+            filestore(source),
+            filestore(target),
+            copy_function=os.link,
+            ignore=shutil.ignore_patterns("checklist"),
         )
 
 

@@ -72,12 +72,17 @@ def _update_lists(work):
             errors.append(str(failure))
             continue
         return env
-    raise console.Failure("; ".join(errors) or "apt has no Debian mirror configured (apt-get indextargets)")
+    raise console.Failure(
+        "; ".join(errors) or "apt has no Debian mirror configured (apt-get indextargets)"
+    )
 
 
 def _mirrors():
     """Return the addresses of Debian archives in the machine's own apt configuration."""
-    text = shell.output(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]) or ""
+    text = (
+        shell.output(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"])
+        or ""
+    )
     found = dict.fromkeys(line.strip() for line in text.splitlines() if line.strip())
     return [uri for uri in found if uri.rstrip("/").endswith("/debian")]
 
@@ -110,12 +115,22 @@ def _write_configuration(work, mirror):
 
 def _apt(command, env, cwd=None):
     result = subprocess.run(
-        command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command,
+        env=env,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     # "apt-get update" answers 0 although a list could not be fetched.
-    problems = [line for line in result.stderr.splitlines() if line.startswith(("E:", "W: Failed to fetch"))]
+    problems = [
+        line for line in result.stderr.splitlines() if line.startswith(("E:", "W: Failed to fetch"))
+    ]
     if result.returncode or problems:
-        raise console.Failure(f"{' '.join(command[:2])}: {(problems or ['code %d' % result.returncode])[0]}")
+        raise console.Failure(
+            f"{' '.join(command[:2])}: {(problems or [f'code {result.returncode}'])[0]}"
+        )
     return result.stdout
 
 
@@ -126,8 +141,8 @@ def _version(package, suite, env):
         _name, version, source = (part.strip() for part in line.split("|"))
         if REQUIRED_VERSION.get(package, "") in version:
             rows.append((source, version))
-    for source, version in sorted(rows, key=lambda row: f" {suite}/" not in row[0]):
-        return version
+    if rows:
+        return min(rows, key=lambda row: f" {suite}/" not in row[0])[1]
     raise console.Failure(f"the mirror has no fitting version of the package {package}")
 
 
@@ -137,4 +152,6 @@ def _check_links(folder):
         for name in folders + names:
             path = os.path.join(parent, name)
             if os.path.islink(path) and not os.path.exists(path):
-                raise console.Failure(f"the link {os.path.relpath(path, folder)} points nowhere: {os.readlink(path)}")
+                raise console.Failure(
+                    f"the link {os.path.relpath(path, folder)} points nowhere: {os.readlink(path)}"
+                )

@@ -62,15 +62,21 @@ class Demo:
             portal = self.database("portal")
             databases.copy(databases.template("portal"), portal)
             log = paths.LOG / f"{self.name}-portal.log"
-            odoo_run.script(portal, FILL.read_text(), log=log, what=FILL.name, arguments=[json.dumps(STAFF)])
+            odoo_run.script(
+                portal, FILL.read_text(), log=log, what=FILL.name, arguments=[json.dumps(STAFF)]
+            )
             for label, (template, _key) in made.items():
                 databases.copy(template, self.database(label))
 
     def _serve(self):
-        served = [self.database(label) for label in ("portal", *(client["label"] for client in CLIENTS))]
+        served = [
+            self.database(label) for label in ("portal", *(client["label"] for client in CLIENTS))
+        ]
         db_filter = f"^{postgres.prefix()}{self.name}_%d$"
         with console.step(f"Starting Odoo on 127.0.0.1:{self.port} for {len(served)} databases"):
-            self.server.start("-d", ",".join(served), "--db-filter", db_filter, "--max-cron-threads", "1")
+            self.server.start(
+                "-d", ",".join(served), "--db-filter", db_filter, "--max-cron-threads", "1"
+            )
             self.server.wait(host="portal.localhost")
 
     def _projects(self, keys):
@@ -88,8 +94,15 @@ class Demo:
                     "database_api_key": key[::-1] if client.get("wrong_key") else key,
                 }
             )
-        nowhere = {"name": NOWHERE["company"], "database_url": self._nowhere_url(), "database_name": "nowhere"}
-        return [*projects, projects[0] | nowhere | {"database_hosting": "premise", "database_api_key": "no-key"}]
+        nowhere = {
+            "name": NOWHERE["company"],
+            "database_url": self._nowhere_url(),
+            "database_name": "nowhere",
+        }
+        return [
+            *projects,
+            projects[0] | nowhere | {"database_hosting": "premise", "database_api_key": "no-key"},
+        ]
 
     def _nowhere_url(self):
         return f"http://{NOWHERE['label']}.localhost:{NOWHERE['port']}"
@@ -119,12 +132,16 @@ class Demo:
             "login": LOGIN,
             "password": PASSWORD,
         }
-        files.write(self.json_path, json.dumps({"portal": portal, "databases": entries}, indent=2) + "\n")
+        files.write(
+            self.json_path, json.dumps({"portal": portal, "databases": entries}, indent=2) + "\n"
+        )
 
     def _print(self):
         console.say("")
         console.say(demo_sync.table(demo_sync.fleet(self)))
         console.say("")
         console.say(f"  Open   {self.url('portal')}/odoo    login {LOGIN}, password {PASSWORD}")
-        console.say(f"  Facts  {self.json_path.relative_to(paths.ROOT)}    log {self.log.relative_to(paths.ROOT)}")
+        console.say(
+            f"  Facts  {self.json_path.relative_to(paths.ROOT)}    log {self.log.relative_to(paths.ROOT)}"
+        )
         console.say("  Stop   make stop")

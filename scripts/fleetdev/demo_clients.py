@@ -21,7 +21,9 @@ def ensure():
         keys = json.loads(KEYS.read_text()) if KEYS.exists() else {}
         missing = [client for client in CLIENTS if not _is_made(names[client["label"]], keys)]
         if missing:
-            with console.step(f"Filling {len(missing)} client databases with users, drafts, documents, returns"):
+            with console.step(
+                f"Filling {len(missing)} client databases with users, drafts, documents, returns"
+            ):
                 _make(missing, names)
             keys = json.loads(KEYS.read_text())
     return {label: (name, keys[name]) for label, name in names.items()}
@@ -30,7 +32,9 @@ def ensure():
 def _template(client):
     """Return the name of the filled database; the deadlines of its returns are as of today."""
     today = datetime.date.today()
-    identity = files.digest(databases.template(client["template"]), json.dumps(client), str(today), SCRIPT)
+    identity = files.digest(
+        databases.template(client["template"]), json.dumps(client), str(today), SCRIPT
+    )
     return f"{postgres.prefix()}tpl_demo_{client['label']}_{identity[:8]}"
 
 
@@ -44,7 +48,9 @@ def _make(clients, names):
         databases.copy(databases.template(client["template"]), f"{names[client['label']]}_new")
     work = [client | {"database": f"{names[client['label']]}_new"} for client in clients]
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        made = list(pool.map(_fill, filter(None, (work[number::PROCESSES] for number in range(PROCESSES)))))
+        made = list(
+            pool.map(_fill, filter(None, (work[number::PROCESSES] for number in range(PROCESSES))))
+        )
     keys = {names[label]: key for part in made for label, key in part.items()}
     kept = json.loads(KEYS.read_text()) if KEYS.exists() else {}
     kept = {name: key for name, key in kept.items() if name in names.values()}

@@ -70,7 +70,10 @@ def fleet(demo):
     ids = portal.call("project.project", "search", IS_DATABASE, order="name")
     labels = portal.call("project.project", "fields_get", ["database_hosting"], ["selection"])
     hostings = dict(labels["database_hosting"]["selection"])
-    return [_row(values, hostings) for values in portal.call("project.project", "read", ids, list(FIELDS))]
+    return [
+        _row(values, hostings)
+        for values in portal.call("project.project", "read", ids, list(FIELDS))
+    ]
 
 
 def _row(values, hostings):
@@ -100,6 +103,9 @@ def _kpi(definition):
 def table(rows):
     """Return rows under their headings, in columns as wide as needed."""
     widths = [max(len(row[index]) for row in (COLUMNS, *rows)) for index in range(len(COLUMNS))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (COLUMNS, *rows)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in (COLUMNS, *rows)
+    ]
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(line.rstrip() for line in lines)

@@ -1,7 +1,6 @@
 """Start Odoo: its configuration file, its command line, its environment."""
 
 import base64
-import os
 import secrets
 import socket
 import subprocess
@@ -22,7 +21,11 @@ FOREIGN = ("ODOO_RC", "OPENERP_SERVER", "PYTHONPATH", "PGDATABASE", "ODOO_HOME")
 
 def addons_path():
     """Return the folders of addons: Odoo's own where they are apart, and ours."""
-    own = [str(path) for path in (paths.ADDONS, paths.DEMO_ADDONS, paths.LINT_ADDONS) if any(path.glob("*/__manifest__.py"))]
+    own = [
+        str(path)
+        for path in (paths.ADDONS, paths.DEMO_ADDONS, paths.LINT_ADDONS)
+        if any(path.glob("*/__manifest__.py"))
+    ]
     return ",".join([*odoo_source.read()["addons_path"], *own])
 
 
@@ -36,7 +39,9 @@ def write_configuration():
 def secret_key():
     """Return this tree's Fernet key; it is made once."""
     if not paths.SECRET_KEY.exists():
-        files.write(paths.SECRET_KEY, base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(), mode=0o600)
+        files.write(
+            paths.SECRET_KEY, base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(), mode=0o600
+        )
     return paths.SECRET_KEY.read_text()
 
 
@@ -53,7 +58,13 @@ def environment(**changes):
 def command(*arguments, subcommand=None):
     """Return the command line of Odoo with our configuration."""
     head = [str(paths.PYTHON), "-m", "odoo"]
-    return [*head, *([subcommand] if subcommand else []), "--config", str(paths.ODOO_CONF), *map(str, arguments)]
+    return [
+        *head,
+        *([subcommand] if subcommand else []),
+        "--config",
+        str(paths.ODOO_CONF),
+        *map(str, arguments),
+    ]
 
 
 def call(*arguments, log, what, **changes):

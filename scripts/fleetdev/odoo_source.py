@@ -34,7 +34,9 @@ def _given():
         return None
     facts = _describe(Path(home).resolve(), "ODOO_HOME")
     if not facts:
-        raise console.Failure(f"ODOO_HOME={home} holds no Odoo {SERIES}: no odoo/release.py of that series is below it")
+        raise console.Failure(
+            f"ODOO_HOME={home} holds no Odoo {SERIES}: no odoo/release.py of that series is below it"
+        )
     return facts
 
 
@@ -86,7 +88,10 @@ def _build(home):
 
 def _fetch():
     tried = []
-    for name, fill in (("Debian's package odoo-19", debian.unpack_odoo), ("upstream's archive", _unpack_upstream)):
+    for name, fill in (
+        ("Debian's package odoo-19", debian.unpack_odoo),
+        ("upstream's archive", _unpack_upstream),
+    ):
         try:
             with console.step(f"Fetching Odoo 19 from {name}", lambda: _megabytes(paths.RUN)):
                 with files.fresh_folder(paths.ODOO) as folder:
@@ -96,7 +101,9 @@ def _fetch():
         except (console.Failure, OSError, tarfile.TarError) as error:
             console.say(f"   {name}: {error}")
             tried.append(f"{name} ({error})")
-    raise console.Failure(f"Odoo 19 could not be had. Tried: {'; '.join(tried)}. What to do: {HELP}")
+    raise console.Failure(
+        f"Odoo 19 could not be had. Tried: {'; '.join(tried)}. What to do: {HELP}"
+    )
 
 
 def _megabytes(folder):
@@ -112,7 +119,10 @@ def _megabytes(folder):
 def _unpack_upstream(folder):
     archive = folder / "odoo.tar.gz"
     try:
-        with urllib.request.urlopen(UPSTREAM_URL, timeout=60) as answer, open(archive, "wb") as target:
+        with (
+            urllib.request.urlopen(UPSTREAM_URL, timeout=60) as answer,
+            open(archive, "wb") as target,
+        ):
             while block := answer.read(1 << 20):
                 target.write(block)
     except urllib.error.URLError as error:

@@ -40,20 +40,30 @@ def _ensure_private():
 
 
 def _ensure_given():
-    access = {name: os.environ[name] for name in ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD") if name in os.environ}
+    access = {
+        name: os.environ[name]
+        for name in ("PGHOST", "PGPORT", "PGUSER", "PGPASSWORD")
+        if name in os.environ
+    }
     access["FLEET_PG_PRIVATE"] = ""
     with _connection({}) as cursor:
-        cursor.execute("SELECT rolname, rolsuper, rolcreatedb FROM pg_roles WHERE rolname = current_user")
+        cursor.execute(
+            "SELECT rolname, rolsuper, rolcreatedb FROM pg_roles WHERE rolname = current_user"
+        )
         name, superuser, createdb = cursor.fetchone()
         cursor.execute("SHOW server_version_num")
         version = int(cursor.fetchone()[0])
     if version < 130000:
-        raise console.Failure(f"PostgreSQL 13 or newer is needed, {os.environ['PGHOST']} answers version {version}")
+        raise console.Failure(
+            f"PostgreSQL 13 or newer is needed, {os.environ['PGHOST']} answers version {version}"
+        )
     if superuser:
         role = f"{prefix()}odoo"
         return access | {"PGUSER": role, "PGPASSWORD": _ensure_role({}, role)}
     if not createdb:
-        raise console.Failure(f'The role "{name}" may not create databases: ALTER ROLE "{name}" CREATEDB')
+        raise console.Failure(
+            f'The role "{name}" may not create databases: ALTER ROLE "{name}" CREATEDB'
+        )
     return access
 
 
@@ -81,7 +91,9 @@ def _connection(arguments):
         connection = psycopg2.connect(dbname="postgres", connect_timeout=10, **arguments)
     except psycopg2.OperationalError as error:
         where = f"{arguments.get('host') or os.environ.get('PGHOST')}:{os.environ.get('PGPORT', '5432')}"
-        raise console.Failure(f"PostgreSQL at {where} does not let us in: {str(error).strip()}") from error
+        raise console.Failure(
+            f"PostgreSQL at {where} does not let us in: {str(error).strip()}"
+        ) from error
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:
@@ -99,7 +111,8 @@ def names(pattern=""):
     """Return the names of this tree's databases that begin with the prefix and ``pattern``."""
     with cursor() as cr:
         cr.execute(
-            "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY datname", [prefix() + pattern]
+            "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY datname",
+            [prefix() + pattern],
         )
         return [row[0] for row in cr.fetchall()]
 

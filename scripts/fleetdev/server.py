@@ -41,7 +41,10 @@ class Server:
                 cwd=paths.RUN,
                 start_new_session=True,
             )
-        files.write(self._pid_file, json.dumps({"pid": process.pid, "port": self.port, "born": _born(process.pid)}))
+        files.write(
+            self._pid_file,
+            json.dumps({"pid": process.pid, "port": self.port, "born": _born(process.pid)}),
+        )
 
     def pid(self):
         """Return the number of the running process, or None."""

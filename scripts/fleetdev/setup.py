@@ -43,10 +43,14 @@ def _prove_odoo():
         return
     command = [str(paths.PYTHON), "-m", "odoo", "--version"]
     result = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=paths.RUN, env=odoo_run.environment()
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=paths.RUN,
+        env=odoo_run.environment(),
     )
     if result.returncode:
         last = (result.stderr.strip().splitlines() or ["no message"])[-1]
         raise console.Failure(f"Odoo at {odoo_source.read()['python_path']} does not start: {last}")
     files.stamp("odoo-imports", identity)
-

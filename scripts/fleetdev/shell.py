@@ -26,7 +26,9 @@ def run(command, *, log, what, env=None, **options):
         )
     if result.returncode:
         console.say(tail(log))
-        raise console.Failure(f"{what} ended with code {result.returncode}; the whole output is in {log}")
+        raise console.Failure(
+            f"{what} ended with code {result.returncode}; the whole output is in {log}"
+        )
 
 
 def output(command, **options):

@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from . import cluster, console, files, paths, postgres
+from . import cluster, console, files, paths
 from .server import Server
 
 
@@ -35,4 +35,6 @@ def clean():
 def _forget_databases():
     import subprocess
 
-    subprocess.run([str(paths.PYTHON), str(paths.SCRIPTS / "dev.py"), "drop-databases"], check=False)
+    subprocess.run(
+        [str(paths.PYTHON), str(paths.SCRIPTS / "dev.py"), "drop-databases"], check=False
+    )

@@ -15,7 +15,7 @@ TESTING = (paths.REQUIREMENTS / "odoo.txt", paths.REQUIREMENTS / "dev.txt")
 
 def ensure(requirement_files=RUNTIME):
     """Make the virtual environment and install the given pinned files, once for each content."""
-    if sys.version_info < (3, 10):
+    if sys.version_info < (3, 10):  # noqa: UP036 - this is where others learn it
         raise console.Failure(f"Python 3.10 or newer is needed, this is {sys.version.split()[0]}")
     _ensure_interpreter()
     for path in requirement_files:
@@ -38,7 +38,11 @@ def _ensure_interpreter():
 def _create():
     log = paths.LOG / "venv.log"
     if importlib.util.find_spec("ensurepip"):
-        shell.run([sys.executable, "-m", "venv", paths.VENV], log=log, what="Making the virtual environment")
+        shell.run(
+            [sys.executable, "-m", "venv", paths.VENV],
+            log=log,
+            what="Making the virtual environment",
+        )
         return
     if importlib.util.find_spec("virtualenv"):
         shell.run([sys.executable, "-m", "virtualenv", paths.VENV], log=log, what="virtualenv")
@@ -51,7 +55,9 @@ def _create():
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", target, "virtualenv"]
         shell.run(pip, log=log, what="Fetching virtualenv (python3-venv is not installed)")
         env = shell.environment(PYTHONPATH=target)
-        shell.run([sys.executable, "-m", "virtualenv", paths.VENV], log=log, what="virtualenv", env=env)
+        shell.run(
+            [sys.executable, "-m", "virtualenv", paths.VENV], log=log, what="virtualenv", env=env
+        )
 
 
 def _ensure_requirements(path):
@@ -60,7 +66,16 @@ def _ensure_requirements(path):
     if files.stamped(name, identity):
         return
     files.unstamp(name)
-    pip = [paths.PYTHON, "-m", "pip", "install", "--prefer-binary", "--disable-pip-version-check", "-r", path]
+    pip = [
+        paths.PYTHON,
+        "-m",
+        "pip",
+        "install",
+        "--prefer-binary",
+        "--disable-pip-version-check",
+        "-r",
+        path,
+    ]
     with console.step(f"Installing the Python packages of {path.relative_to(paths.ROOT)}"):
         shell.run(pip, log=paths.LOG / f"pip-{path.stem}.log", what="Installing Python packages")
     files.stamp(name, identity)
@@ -69,7 +84,9 @@ def _ensure_requirements(path):
 def write_path_file(folder):
     """Make ``folder`` (which holds the package odoo) importable, after the environment's own packages."""
     command = [paths.PYTHON, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
-    site = subprocess.run([str(c) for c in command], check=True, capture_output=True, text=True).stdout.strip()
+    site = subprocess.run(
+        [str(c) for c in command], check=True, capture_output=True, text=True
+    ).stdout.strip()
     target = os.path.join(site, "fleet_odoo.pth")
     text = f"{folder}\n"
     if not os.path.exists(target) or open(target).read() != text:

@@ -35,7 +35,9 @@ def fill(env, client):
     env.company.name = client["company"]
     fill_users(env, client["users"], chance)
     content = {"datas": b64encode(b"A receipt"), "description": "Inbox"}
-    receipts = [content | {"name": f"Receipt {number + 1}.txt"} for number in range(client["inbox"])]
+    receipts = [
+        content | {"name": f"Receipt {number + 1}.txt"} for number in range(client["inbox"])
+    ]
     env["ir.attachment"].create(receipts)
     fill_returns(env, client["returns"])
     fill_drafts(env, client["drafts"], chance)
@@ -49,9 +51,13 @@ def fill_users(env, users, chance):
     for user in env["res.users"].create(values):
         if chance.random() < 0.8:
             log = env["res.users.log"].with_user(user).sudo().create({})
-            seen = fields.Datetime.now() - timedelta(days=chance.randint(0, 40), minutes=chance.randint(0, 1400))
+            seen = fields.Datetime.now() - timedelta(
+                days=chance.randint(0, 40), minutes=chance.randint(0, 1400)
+            )
             env.flush_all()
-            env.cr.execute("UPDATE res_users_log SET create_date = %s WHERE id = %s", [seen, log.id])
+            env.cr.execute(
+                "UPDATE res_users_log SET create_date = %s WHERE id = %s", [seen, log.id]
+            )
 
 
 def fill_returns(env, returns):
@@ -91,4 +97,4 @@ def balanced_lines(env, amount):
     ]
 
 
-main(*ARGUMENTS)  # noqa: F821 - given by the caller
+main(*ARGUMENTS)

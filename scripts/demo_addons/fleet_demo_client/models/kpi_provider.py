@@ -11,7 +11,11 @@ class KpiProvider(models.AbstractModel):
     @api.model
     def _get_demo_documents(self):
         """Count the files that wait in the inbox: attachments of no record with that description."""
-        waiting = [("res_model", "=", False), ("type", "=", "binary"), ("description", "=", "Inbox")]
+        waiting = [
+            ("res_model", "=", False),
+            ("type", "=", "binary"),
+            ("description", "=", "Inbox"),
+        ]
         count = self.env["ir.attachment"].search_count(waiting)
         return [{"id": "documents.inbox", "name": "Inbox", "type": "integer", "value": count}]
 

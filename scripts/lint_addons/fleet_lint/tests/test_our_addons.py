@@ -86,7 +86,9 @@ class TestNaming(Inherited, upstream.test_naming.TestNaming):
     pass
 
 
-class TestOverrideSignatures(Inherited, upstream.test_override_signatures.TestLintOverrideSignatures):
+class TestOverrideSignatures(
+    Inherited, upstream.test_override_signatures.TestLintOverrideSignatures
+):
     pass
 
 

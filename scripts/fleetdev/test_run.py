@@ -1,0 +1,149 @@
+"""``make test``: every stage, two at a time where they do not disturb each other."""
+
+import os
+import subprocess
+import time
+import xml.etree.ElementTree as ElementTree
+
+from . import (
+    addon_tests,
+    chromium,
+    console,
+    databases,
+    lint,
+    odoo_run,
+    parallel,
+    paths,
+    postgres,
+    shell,
+)
+from .results import Result, summarise
+
+STAGE_S = 600
+
+
+def run():
+    """Run every stage and print the totals; return the exit code."""
+    start = time.monotonic()
+    browser_missing = _browser()
+    databases.templates("base", "account")
+    results = []
+    for part in parallel.run(_computing, _waiting):
+        results += part
+    if browser_missing:
+        results.append(Result("browser", failed=1, problems=[f"   ! {browser_missing}"]))
+    else:
+        results += _pytest("browser")
+    results += _leftovers()
+    console.say(f"   All stages took {time.monotonic() - start:.0f} s")
+    return summarise(results)
+
+
+def _computing():
+    """Run the stages that keep a core busy without a database of their own."""
+    return [
+        *_stage("Linters", lint.run),
+        *_stage("Odoo's linters", _test_lint),
+        *_pytest("remote"),
+    ]
+
+
+def _waiting():
+    """Run the stages that wait for Odoo and PostgreSQL most of the time."""
+    return [*_stage("Addon tests", _addon_tests), *_pytest("fleet")]
+
+
+def _browser():
+    """Have the browser; return the sentence that says why not."""
+    try:
+        chromium.ensure()
+    except console.Failure as failure:
+        return str(failure)
+    return None
+
+
+def _stage(title, function):
+    """Run one stage; what it raises is its failure, and the other stages go on."""
+    with console.step(title):
+        try:
+            return function()
+        except console.Failure as failure:
+            return [Result(title, failed=1, problems=[f"   ! {failure}"])]
+
+
+def _addon_tests():
+    addons = sorted(path.parent.name for path in paths.ADDONS.glob("*/__manifest__.py"))
+    return [addon_tests.run(addon) for addon in addons]
+
+
+def _test_lint():
+    addons = sorted(path.parent.name for path in paths.ADDONS.glob("*/__manifest__.py"))
+    return [addon_tests.run("fleet_lint", install=",".join([*addons, "fleet_lint"]))]
+
+
+def _pytest(folder):
+    """Run the tests of one folder below ``tests/``; none when it has no test file yet."""
+    if not any((paths.TESTS / folder).glob("**/test_*.py")):
+        return []
+    return _stage(f"tests/{folder}", lambda: [_run_pytest(folder)])
+
+
+def _run_pytest(folder):
+    log = paths.LOG / f"pytest-{folder}.log"
+    report = paths.LOG / f"pytest-{folder}.xml"
+    report.unlink(missing_ok=True)
+    command = [
+        str(paths.PYTHON),
+        "-m",
+        "pytest",
+        f"tests/{folder}",
+        f"--junit-xml={report}",
+        "-ra",
+        "-q",
+    ]
+    env = odoo_run.environment(CHROMIUM=chromium.find(), PYTHONDONTWRITEBYTECODE="1")
+    with open(log, "wb") as output:
+        try:
+            subprocess.run(
+                command,
+                cwd=paths.ROOT,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=STAGE_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            console.say(f"   tests/{folder} took longer than {STAGE_S} s and was ended")
+    return _read_report(folder, report, log)
+
+
+def _read_report(folder, report, log):
+    name = f"tests/{folder}"
+    if not report.exists():
+        return Result(name, failed=1, problems=[f"   ! {name} did not finish", shell.tail(log, 40)])
+    suite = ElementTree.parse(report).getroot().find("testsuite")
+    total, failures, errors, skipped = (
+        int(suite.get(key)) for key in ("tests", "failures", "errors", "skipped")
+    )
+    problems = [shell.tail(log, 80)] if failures or errors else []
+    if not total:
+        problems.append(f"   ! {name}: no test ran")
+    if skipped:
+        problems.append(f"   ! {name}: {skipped} tests were skipped, which counts as a failure")
+        problems.append(shell.tail(log, 20))
+    failed = failures + errors + skipped
+    return Result(name, passed=total - failed, failed=failed, problems=problems)
+
+
+def _leftovers():
+    """Fail when a test left a database behind; drop it."""
+    left = [name for name in postgres.names("test_") if f"_{os.getpid()}" in name]
+    for name in left:
+        databases.drop(name)
+    return (
+        [Result("databases left by tests", failed=1, problems=[f"   ! {', '.join(left)}"])]
+        if left
+        else []
+    )
