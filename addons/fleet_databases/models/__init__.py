@@ -10,5 +10,6 @@ from . import databases_kpi_alert
 from . import databases_writer
 from . import databases_odoocom
 from . import project_project
+from . import rating_rating
 from . import res_config_settings
 from . import res_users
