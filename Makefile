@@ -1,10 +1,11 @@
 # Every command of the project. They all end in scripts/dev.py; `make help` lists them.
 PYTHON ?= python3
+export FLEET_DEMO_PORT
 DEV = $(PYTHON) scripts/dev.py
 ADDON ?= fleet_databases
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stop test lint clean bench addon-test serve shell databases
+.PHONY: help setup demo stop test lint format clean bench addon-test serve shell databases
 
 help: ## list these commands
 	@echo "Fleet for Odoo. Commands:"
@@ -25,6 +26,9 @@ test: ## lint and every test, then one line with the totals
 
 lint: ## ruff, ruff format and pylint-odoo
 	@$(DEV) lint
+
+format: ## sort imports and format every Python file
+	@$(DEV) format
 
 bench: ## measure the synchronisation of 1,000 databases
 	@$(DEV) bench

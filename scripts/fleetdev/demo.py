@@ -65,8 +65,9 @@ class Demo:
             odoo_run.script(
                 portal, FILL.read_text(), log=log, what=FILL.name, arguments=[json.dumps(STAFF)]
             )
-            for label, (template, _key) in made.items():
-                databases.copy(template, self.database(label))
+            for client in CLIENTS:
+                template, _key = made[client["label"]]
+                databases.copy(template, self.database(client["label"]))
 
     def _serve(self):
         served = [

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from . import console, files, odoo_run, paths, shell
 
-STOP_S = 20
+STOP_S = 10
 START_S = 180
 
 
@@ -111,10 +111,15 @@ def _born(pid):
 
 
 def _end(pid, alive):
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    # The first signal makes Odoo wait for what is still open, the second one does not wait.
+    for number, seconds in (
+        (signal.SIGTERM, 2),
+        (signal.SIGTERM, STOP_S),
+        (signal.SIGKILL, STOP_S),
+    ):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
-        end = time.monotonic() + STOP_S
+        end = time.monotonic() + seconds
         while alive() is not None and time.monotonic() < end:
             time.sleep(0.1)
         if alive() is None:
