@@ -1,0 +1,115 @@
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(ROOT / "scripts"), str(HERE)]
+
+from browser_fleet import BrowserFleet, keep_running  # noqa: E402
+from fleetdev import chromium, databases, odoo_log, paths, postgres, setup  # noqa: E402
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright  # noqa: E402
+from screen import DESKTOP, Screen  # noqa: E402
+
+PICTURES = paths.RUN / "browser"
+EXPECTED_IN_LOG = (
+    # Two tabs of one user read messages at once: Odoo tries again by itself.
+    r'bad query: .*"discuss_channel_member"',
+    # A test enters a URL twice, and the database refuses it.
+    r'bad query: .*INSERT INTO "project_project"',
+    r"Another database already has this URL",
+)
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.fixture(scope="session")
+def fleet() -> Iterator[BrowserFleet]:
+    """The portal and its clients, synchronised once."""
+    os.environ.setdefault(setup.INSIDE, str(paths.VENV))
+    setup.services()
+    fleet = BrowserFleet()
+    try:
+        fleet.start()
+        fleet.add_user("Rita Reader", "rita@northwind.example.com", "group_databases_user")
+        yield fleet
+        assert odoo_log.unexpected(fleet.log.read_text(errors="replace"), EXPECTED_IN_LOG) == []
+    finally:
+        if not keep_running():
+            fleet.stop_at_once()
+            for name in postgres.names(f"{fleet.name}_"):
+                databases.drop(name)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.ensure(), args=list(chromium.FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def session(fleet: BrowserFleet, browser: Browser) -> Callable[..., BrowserContext]:
+    """Sign in once a user and a size: a session of the browser keeps the portal's assets too."""
+    known: dict[tuple, BrowserContext] = {}
+
+    def sign_in(login: str, password: str, size: tuple[int, int]) -> BrowserContext:
+        if (login, size) not in known:
+            width, height = size
+            is_phone = width < 500
+            context = browser.new_context(
+                viewport={"width": width, "height": height}, has_touch=is_phone, is_mobile=is_phone
+            )
+            context.set_default_timeout(15_000)
+            page = context.new_page()
+            page.goto(f"{fleet.url('portal')}/web/login")
+            page.fill("input[name=login]", login)
+            page.fill("input[name=password]", password)
+            page.click("button[type=submit]")
+            page.wait_for_selector(".o_main_navbar", timeout=60_000)
+            page.close()
+            known[login, size] = context
+        return known[login, size]
+
+    return sign_in
+
+
+@pytest.fixture
+def open_screen(
+    request: pytest.FixtureRequest, fleet: BrowserFleet, session: Callable[..., BrowserContext]
+) -> Iterator[Callable[..., Screen]]:
+    """Open the portal as a user. A fault that the browser's console tells fails the test."""
+    screens: list[Screen] = []
+
+    def open_as(login: str = "admin", password: str = "admin", size: tuple[int, int] = DESKTOP) -> Screen:
+        screens.append(Screen(session(login, password, size).new_page(), fleet.url("portal")))
+        return screens[-1]
+
+    yield open_as
+    for screen in screens:
+        if request.node.stash.get(FAILED, False):
+            PICTURES.mkdir(parents=True, exist_ok=True)
+            screen.page.screenshot(path=PICTURES / f"{request.node.name}.png")
+        screen.page.close()
+    assert [fault for screen in screens for fault in screen.faults] == []
+
+
+@pytest.fixture
+def screen(open_screen: Callable[..., Screen]) -> Screen:
+    """The portal as its administrator."""
+    return open_screen()
+
+
+@pytest.fixture
+def page(screen: Screen) -> Page:
+    return screen.page
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    outcome = yield
+    if outcome.get_result().failed:
+        item.stash[FAILED] = True
