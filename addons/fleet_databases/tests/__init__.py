@@ -1,10 +1,12 @@
-from . import test_access
-from . import test_connect
-from . import test_key
-from . import test_kpi
-from . import test_odoocom
-from . import test_project_project
-from . import test_runs
-from . import test_sync
-from . import test_users
-from . import test_wizards
+from . import (
+    test_access,
+    test_connect,
+    test_key,
+    test_kpi,
+    test_odoocom,
+    test_project_project,
+    test_runs,
+    test_sync,
+    test_users,
+    test_wizards,
+)

@@ -48,7 +48,9 @@ class DatabasesCase(TransactionCase):
         cls.server.start()
         cls.addClassCleanup(cls.server.stop)
         in_environment(cls, cls.server)
-        cls.env = cls.env(context={**cls.env.context, "tracking_disable": False, "mail_create_nolog": False})
+        cls.env = cls.env(
+            context={**cls.env.context, "tracking_disable": False, "mail_create_nolog": False}
+        )
         cls.Project = cls.env["project.project"]
         cls.manager = new_test_user(cls.env, "fleet.manager@example.com", GROUP_MANAGER)
         cls.user = new_test_user(cls.env, "ann@example.com", GROUP_USER)

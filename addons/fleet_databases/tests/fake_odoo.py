@@ -112,7 +112,9 @@ class FakeDatabase:
             for row in known:
                 row["active"] = True
             if not known:
-                self.users.append(user(max(row["id"] for row in self.users) + 1, login, name or login))
+                self.users.append(
+                    user(max(row["id"] for row in self.users) + 1, login, name or login)
+                )
             if not context.get("no_reset_password"):
                 self.mails.append(login)
         return True
@@ -126,7 +128,9 @@ class FakeDatabase:
 
     def _check_right(self):
         if not self.may_manage_users:
-            raise Fault(403, "odoo.exceptions.AccessError", "You are not allowed to modify 'User' records.")
+            raise Fault(
+                403, "odoo.exceptions.AccessError", "You are not allowed to modify 'User' records."
+            )
 
 
 def _matches(domain, row):
@@ -148,7 +152,9 @@ def _like(pattern):
     """Return SQL's LIKE pattern as a regular expression, case ignored, with its escapes."""
     parts = re.findall(r"\\.|.", pattern, re.DOTALL)
     kinds = {"%": ".*", "_": "."}
-    return re.compile("".join(kinds.get(p) or re.escape(p[-1]) for p in parts), re.IGNORECASE | re.DOTALL)
+    return re.compile(
+        "".join(kinds.get(p) or re.escape(p[-1]) for p in parts), re.IGNORECASE | re.DOTALL
+    )
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -173,7 +179,9 @@ class Handler(BaseHTTPRequestHandler):
             return
         with self.server.fake.lock:
             self.database.concurrent += 1
-            self.database.most_concurrent = max(self.database.most_concurrent, self.database.concurrent)
+            self.database.most_concurrent = max(
+                self.database.most_concurrent, self.database.concurrent
+            )
         try:
             fault = self.database.fault
             if fault and (FAULTS[fault] if isinstance(fault, str) else fault)(self) is not False:
@@ -253,7 +261,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def error(self, status_code, name, message):
         debug = f"Traceback (most recent call last):\n  {self.database.key}\n{name}: {message}"
-        values = {"name": name, "message": message, "arguments": [message], "context": {}, "debug": debug}
+        values = {
+            "name": name,
+            "message": message,
+            "arguments": [message],
+            "context": {},
+            "debug": debug,
+        }
         self.json(status_code, values)
 
 
@@ -272,9 +286,13 @@ def _drop(handler):
 
 #: What a database may do instead of answering.
 FAULTS = {
-    "login_page": lambda h: h.page(200, b'<!doctype html><form class="oe_login_form" action="/web/login">'),
+    "login_page": lambda h: h.page(
+        200, b'<!doctype html><form class="oe_login_form" action="/web/login">'
+    ),
     "web_page": lambda h: h.page(200, b"<!doctype html><title>Welcome to the hotel</title>"),
-    "redirect": lambda h: h.send(302, b"", "text/html", Location="https://elsewhere.example.com/x?token=1"),
+    "redirect": lambda h: h.send(
+        302, b"", "text/html", Location="https://elsewhere.example.com/x?token=1"
+    ),
     "garbage": lambda h: h.send(200, b"\x00\xff{not json", "application/json"),
     "server": lambda h: h.error(500, "builtins.ZeroDivisionError", "division by zero"),
     "conflict": lambda h: h.error(409, "odoo.exceptions.LockError", "locked"),
@@ -282,13 +300,21 @@ FAULTS = {
     "not_served": lambda h: False if h.path.endswith("version") else h.page(404),
     "drop": _drop,
     "slow": lambda h: time.sleep(0.3) or False,
-    "users_access": _only("search_read", lambda h: h.error(403, "odoo.exceptions.AccessError", "no")),
-    "users_rejected": _only("search_read", lambda h: h.error(422, "odoo.exceptions.UserError", "Not <b>today</b>")),
+    "users_access": _only(
+        "search_read", lambda h: h.error(403, "odoo.exceptions.AccessError", "no")
+    ),
+    "users_rejected": _only(
+        "search_read", lambda h: h.error(422, "odoo.exceptions.UserError", "Not <b>today</b>")
+    ),
     "kpis_server": _only("get_kpi_summary", lambda h: h.error(500, "builtins.KeyError", "x")),
     "kpis_garbage": _only("get_kpi_summary", lambda h: h.json(200, {"a": 1})),
     "kpis_no_method": _only(
         "get_kpi_summary",
-        lambda h: h.error(404, "werkzeug.exceptions.NotFound", "the method 'kpi.provider.get_kpi_summary' does not exist"),
+        lambda h: h.error(
+            404,
+            "werkzeug.exceptions.NotFound",
+            "the method 'kpi.provider.get_kpi_summary' does not exist",
+        ),
     ),
 }
 
@@ -325,7 +351,9 @@ class FakeOdoo:
 
     def find_matching(self, pattern):
         """Return the databases whose host matches ``pattern``, such as ``db*``."""
-        return [database for host, database in self.databases.items() if fnmatch.fnmatch(host, pattern)]
+        return [
+            database for host, database in self.databases.items() if fnmatch.fnmatch(host, pattern)
+        ]
 
 
 def moment(text):

@@ -27,11 +27,19 @@ class AccessCase(DatabasesCase):
         self.partner = self.env["res.partner"].create({"name": "Customer"})
         self.project.partner_id = self.partner
         self.task = self.env["project.task"].create(
-            {"name": f"Task of {SECRET_NAME}", "project_id": self.project.id, "partner_id": self.partner.id}
+            {
+                "name": f"Task of {SECRET_NAME}",
+                "project_id": self.project.id,
+                "partner_id": self.partner.id,
+            }
         )
         self.subtask = self.env["project.task"].create({"name": "Sub", "parent_id": self.task.id})
         self.update = self.env["project.update"].create(
-            {"name": f"Update of {SECRET_NAME}", "project_id": self.project.id, "status": "on_track"}
+            {
+                "name": f"Update of {SECRET_NAME}",
+                "project_id": self.project.id,
+                "status": "on_track",
+            }
         )
         self.milestone = self.env["project.milestone"].create(
             {"name": f"Milestone of {SECRET_NAME}", "project_id": self.project.id}
@@ -39,28 +47,45 @@ class AccessCase(DatabasesCase):
         self.collaborator = self.env["project.collaborator"].create(
             {"project_id": self.project.id, "partner_id": self.partner.id}
         )
-        self.message = self.project.message_post(body=f"Said about {SECRET_NAME}", message_type="comment")
+        self.message = self.project.message_post(
+            body=f"Said about {SECRET_NAME}", message_type="comment"
+        )
         self.activity = self.project.activity_schedule(
             "mail.mail_activity_data_todo", summary=f"Do {SECRET_NAME}", user_id=self.manager.id
         )
         self.attachment = self.env["ir.attachment"].create(
-            {"name": f"{SECRET_NAME}.txt", "raw": b"x", "res_model": "project.project", "res_id": self.project.id}
+            {
+                "name": f"{SECRET_NAME}.txt",
+                "raw": b"x",
+                "res_model": "project.project",
+                "res_id": self.project.id,
+            }
         )
         self.plain = self.Project.create({"name": "Plain", "privacy_visibility": "portal"})
-        self.plain_task = self.env["project.task"].create({"name": "Plain task", "project_id": self.plain.id})
+        self.plain_task = self.env["project.task"].create(
+            {"name": "Plain task", "project_id": self.plain.id}
+        )
 
         self.strangers = self.make_strangers()
         self.invalidate()
 
     def make_strangers(self):
         """Return a user of each kind that must not see the database."""
-        both = new_test_user(self.env, "both@example.com", f"{GROUP_USER},project.group_project_manager")
-        admin = new_test_user(self.env, "settings@example.com", f"{GROUP_PROJECT_MANAGER},base.group_system")
+        both = new_test_user(
+            self.env, "both@example.com", f"{GROUP_USER},project.group_project_manager"
+        )
+        admin = new_test_user(
+            self.env, "settings@example.com", f"{GROUP_PROJECT_MANAGER},base.group_system"
+        )
         return self.stranger | self.project_manager | self.internal | self.portal | both | admin
 
     def as_user(self, reader, companies=None):
         env = self.env(user=reader, su=False)
-        return env if companies is None else env(context={**env.context, "allowed_company_ids": companies.ids})
+        return (
+            env
+            if companies is None
+            else env(context={**env.context, "allowed_company_ids": companies.ids})
+        )
 
 
 class TestAccess(AccessCase):
@@ -76,13 +101,23 @@ class TestAccess(AccessCase):
         self.assertFalse(Project.search_read(ids))
         self.assertFalse(Project.name_search("Zyxwv"))
         self.assertFalse(Project.web_search_read(ids, {"name": {}})["records"])
-        for groupby in ("database_hosting", "database_state", "database_version", "user_id", "partner_id"):
+        for groupby in (
+            "database_hosting",
+            "database_state",
+            "database_version",
+            "user_id",
+            "partner_id",
+        ):
             self.assertFalse(Project._read_group(ids, [groupby], ["__count"]))
             self.assertFalse(Project.formatted_read_group(ids, [groupby], ["__count"]))
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # deprecated, and still open to RPC
+                warnings.simplefilter(
+                    "ignore", DeprecationWarning
+                )  # deprecated, and still open to RPC
                 self.assertFalse(Project.read_group(ids, ["__count"], [groupby]))
-        self.assertFalse(Project.search([*ids, ("database_url", "!=", False)], order="database_url"))
+        self.assertFalse(
+            Project.search([*ids, ("database_url", "!=", False)], order="database_url")
+        )
         # Record by record.
         project, task = Project.browse(self.project.id), Task.browse(self.task.id)
         for call in (
@@ -136,7 +171,12 @@ class TestAccess(AccessCase):
                 self.assertFalse(found, model)
 
     def assert_no_fleet_models(self, env):
-        for model in ("databases.user", "databases.kpi.value", "databases.run", "databases.run.line"):
+        for model in (
+            "databases.user",
+            "databases.kpi.value",
+            "databases.run",
+            "databases.run.line",
+        ):
             Model = env[model]
             if Model.has_access("read"):
                 self.assertFalse(Model.search([]), model)
@@ -167,13 +207,17 @@ class TestAccess(AccessCase):
             with self.subTest(reader.login):
                 env = self.as_user(reader)
                 self.assertFalse(env["project.project"].search([("id", "=", self.project.id)]))
-                self.assertFalse(env["project.task"].search([("id", "in", (self.task | self.subtask).ids)]))
+                self.assertFalse(
+                    env["project.task"].search([("id", "in", (self.task | self.subtask).ids)])
+                )
                 self.assertFalse(env["mail.message"].search([("id", "=", self.message.id)]))
 
     def test_its_users_see_it(self):
         """Who has an account in it, in any case of letters, sees the database and what belongs to it."""
         env = self.as_user(self.user)
-        self.assertEqual(env["project.project"].search([("database_hosting", "!=", False)]), self.project)
+        self.assertEqual(
+            env["project.project"].search([("database_hosting", "!=", False)]), self.project
+        )
         project = env["project.project"].browse(self.project.id)
         self.assertEqual(project.read(["name", "database_url"])[0]["name"], SECRET_NAME)
         self.assertEqual(project.database_state, "ok")
@@ -187,7 +231,9 @@ class TestAccess(AccessCase):
         """A project for its followers only is still seen by who has an account in the database."""
         self.project.privacy_visibility = "followers"
         self.invalidate()
-        self.assertTrue(self.as_user(self.user)["project.project"].search([("id", "=", self.project.id)]))
+        self.assertTrue(
+            self.as_user(self.user)["project.project"].search([("id", "=", self.project.id)])
+        )
 
     def test_administrators_see_everything(self):
         """An administrator sees every database, its users, figures and runs."""
@@ -210,7 +256,9 @@ class TestAccess(AccessCase):
                     env["project.task"].search([("id", "in", (self.plain_task | private).ids)]),
                     self.plain_task | private,
                 )
-                self.assertEqual(env["project.task"].browse(private.id).read(["name"])[0]["name"], "Private")
+                self.assertEqual(
+                    env["project.task"].browse(private.id).read(["name"])[0]["name"], "Private"
+                )
         task = self.as_user(self.stranger)["project.task"].create({"name": "My own"})
         self.assertTrue(task.read(["name"]))
 
@@ -222,7 +270,11 @@ class TestAccess(AccessCase):
         self.project.partner_id = False
         self.project.company_id = theirs
         self.invalidate()
-        for reader, sees in ((self.manager, True), (self.user, True), (self.project_manager, False)):
+        for reader, sees in (
+            (self.manager, True),
+            (self.user, True),
+            (self.project_manager, False),
+        ):
             for companies, there in ((ours, False), (theirs, True), (ours | theirs, True)):
                 with self.subTest(login=reader.login, companies=companies.mapped("name")):
                     env = self.as_user(reader, companies)
@@ -247,7 +299,9 @@ class TestAccess(AccessCase):
         for login in ("%", "ann@example_com", "%@example.com", "ann_example.com"):
             with self.subTest(login):
                 sly = new_test_user(self.env, login, GROUP_USER)
-                self.assertFalse(self.as_user(sly)["project.project"].search([("database_hosting", "!=", False)]))
+                self.assertFalse(
+                    self.as_user(sly)["project.project"].search([("database_hosting", "!=", False)])
+                )
 
     def test_an_empty_login_matches_nobody(self):
         """An account without a comparable login opens nothing."""
@@ -274,11 +328,16 @@ class TestAccess(AccessCase):
 
     def test_stages_and_tags_name_no_database(self):
         """Stages that a database uses do not name it to others."""
-        stage = self.env["project.task.type"].create({"name": "S", "project_ids": [Command.set(self.project.ids)]})
+        stage = self.env["project.task.type"].create(
+            {"name": "S", "project_ids": [Command.set(self.project.ids)]}
+        )
         self.invalidate()
         for reader in (self.stranger, self.project_manager):
             env = self.as_user(reader)
-            self.assertEqual(env["project.task.type"].browse(stage.id).read(["project_ids"])[0]["project_ids"], [])
+            self.assertEqual(
+                env["project.task.type"].browse(stage.id).read(["project_ids"])[0]["project_ids"],
+                [],
+            )
 
     def test_ratings_name_no_database(self):
         """Ratings of its tasks are not seen by others."""
@@ -296,7 +355,9 @@ class TestAccess(AccessCase):
         self.invalidate()
         for reader in (self.stranger, self.project_manager, self.internal):
             with self.subTest(reader.login):
-                self.assertFalse(self.as_user(reader)["rating.rating"].search([("id", "=", rating.id)]))
+                self.assertFalse(
+                    self.as_user(reader)["rating.rating"].search([("id", "=", rating.id)])
+                )
         for reader in (self.user, self.manager):
             self.assertTrue(self.as_user(reader)["rating.rating"].search([("id", "=", rating.id)]))
 
@@ -313,7 +374,11 @@ class TestAccess(AccessCase):
 
     def test_who_cannot_create_a_database(self):
         """Only administrators create databases, by hand, from a template or by import."""
-        values = {"name": "New", "database_hosting": "premise", "database_url": "https://new.example.com"}
+        values = {
+            "name": "New",
+            "database_hosting": "premise",
+            "database_url": "https://new.example.com",
+        }
         for reader in self.strangers | self.user:
             with self.subTest(reader.login), self.assertRaises(AccessError):
                 self.as_user(reader)["project.project"].create(values)
@@ -338,12 +403,23 @@ class TestRecordsOfTheEngine(AccessCase):
             "databases.run.line": self.run_.line_ids,
         }
         values = {
-            "databases.user": {"project_id": self.project.id, "login": "stranger", "name": "x", "remote_id": 99},
+            "databases.user": {
+                "project_id": self.project.id,
+                "login": "stranger",
+                "name": "x",
+                "remote_id": 99,
+            },
             "databases.kpi.value": {"project_id": self.project.id, "value": 3},
             "databases.run": {"kind": "sync", "user_id": self.manager.id},
             "databases.run.line": {"run_id": self.run_.id, "project_id": self.project.id},
         }
-        for writer in (self.user, self.manager, self.stranger, self.project_manager, self.env.ref("base.user_admin")):
+        for writer in (
+            self.user,
+            self.manager,
+            self.stranger,
+            self.project_manager,
+            self.env.ref("base.user_admin"),
+        ):
             for model, record in samples.items():
                 with self.subTest(login=writer.login, model=model), mute_logger("odoo.sql_db"):
                     mine = record.with_user(writer)
@@ -370,20 +446,45 @@ class TestRecordsOfTheEngine(AccessCase):
     def test_thresholds_are_for_administrators(self):
         """An administrator makes thresholds; users only read them."""
         kpi = self.env["databases.kpi"].search([], limit=1)
-        threshold = self.as_user(self.manager)["databases.kpi.threshold"].create({"kpi_id": kpi.id, "value": 1})
+        threshold = self.as_user(self.manager)["databases.kpi.threshold"].create(
+            {"kpi_id": kpi.id, "value": 1}
+        )
         with self.assertRaises(AccessError):
-            self.as_user(self.user)["databases.kpi.threshold"].create({"kpi_id": kpi.id, "value": 1})
-        self.assertTrue(self.as_user(self.user)["databases.kpi.threshold"].browse(threshold.id).read(["value"]))
+            self.as_user(self.user)["databases.kpi.threshold"].create(
+                {"kpi_id": kpi.id, "value": 1}
+            )
+        self.assertTrue(
+            self.as_user(self.user)["databases.kpi.threshold"].browse(threshold.id).read(["value"])
+        )
 
     def test_no_engine_method_is_called_from_outside(self):
         """Everything that bypasses rights is out of reach of RPC."""
         ours = {
-            "databases.run": ("_start", "_work", "_claim", "_create_run", "_start_and_open", "_write_results", "_gc_runs"),
+            "databases.run": (
+                "_start",
+                "_work",
+                "_claim",
+                "_create_run",
+                "_start_and_open",
+                "_write_results",
+                "_gc_runs",
+            ),
             "databases.writer": ("_apply_snapshots", "_write_users", "_count_error"),
-            "databases.odoocom": ("_pull", "_set_key", "_get_credentials", "_pull_now", "_cron_pull"),
+            "databases.odoocom": (
+                "_pull",
+                "_set_key",
+                "_get_credentials",
+                "_pull_now",
+                "_cron_pull",
+            ),
             "databases.kpi.value": ("_record",),
             "databases.kpi.set": ("_write_definition", "_ensure_columns"),
-            "project.project": ("_prepare_access", "_synchronize_now", "_reset_database_errors", "_cron_synchronize_all"),
+            "project.project": (
+                "_prepare_access",
+                "_synchronize_now",
+                "_reset_database_errors",
+                "_cron_synchronize_all",
+            ),
         }
         for model, names in ours.items():
             for name in names:
@@ -397,7 +498,10 @@ class TestRecordsOfTheEngine(AccessCase):
             for name in dir(type(self.Project))
             if not name.startswith("_")
             and callable(getattr(type(self.Project), name))
-            and any(name in cls.__dict__ and "fleet_databases" in cls.__module__ for cls in type(self.Project).mro())
+            and any(
+                name in cls.__dict__ and "fleet_databases" in cls.__module__
+                for cls in type(self.Project).mro()
+            )
         }
         known = {"create", "write", "load", "unlink", "copy"}
         on_record = {
@@ -405,12 +509,19 @@ class TestRecordsOfTheEngine(AccessCase):
             "action_invite_users", "action_remove_users",
         }  # fmt: skip
         on_all = {"retrieve_database_dashboard", "get_empty_list_help"}
-        self.assertLessEqual(public - known - on_record, on_all, "say here what a new public method may do")
+        self.assertLessEqual(
+            public - known - on_record, on_all, "say here what a new public method may do"
+        )
         self.assertLessEqual(on_record, public)
         calls = len(self.remote.requests)
         for reader in self.strangers:
             env = self.as_user(reader)
-            for name in ("action_synchronize", "action_connect", "action_invite_users", "action_remove_users"):
+            for name in (
+                "action_synchronize",
+                "action_connect",
+                "action_invite_users",
+                "action_remove_users",
+            ):
                 with self.subTest(login=reader.login, name=name), self.assertRaises(AccessError):
                     call_kw(env["project.project"], name, [self.project.ids], {})
         self.assertEqual(len(self.remote.requests), calls)
@@ -420,7 +531,11 @@ class TestRecordsOfTheEngine(AccessCase):
         account = self.project.database_user_ids[0]
         for reader in self.strangers:
             env = self.as_user(reader)
-            for record, name in ((self.run_, "action_retry"), (account, "action_remove"), (self.run_.line_ids, "action_open_database")):
+            for record, name in (
+                (self.run_, "action_retry"),
+                (account, "action_remove"),
+                (self.run_.line_ids, "action_open_database"),
+            ):
                 with self.subTest(login=reader.login, name=name), self.assertRaises(AccessError):
                     call_kw(env[record._name], name, [record.ids], {})
 
@@ -437,7 +552,9 @@ class TestAccessOverHttp(HttpCase):
 
     def test_portal_pages_name_no_database(self):
         """A portal user who collaborates on a database's project finds nothing on their pages."""
-        portal = new_test_user(self.env, "portal@example.com", "base.group_portal", password="portal-password")
+        portal = new_test_user(
+            self.env, "portal@example.com", "base.group_portal", password="portal-password"
+        )
         project = self.env["project.project"].create(
             {
                 "name": SECRET_NAME,
@@ -446,17 +563,30 @@ class TestAccessOverHttp(HttpCase):
                 "database_url": "https://a.example.com",
                 "partner_id": portal.partner_id.id,
                 "collaborator_ids": [Command.create({"partner_id": portal.partner_id.id})],
-                "task_ids": [Command.create({"name": f"Task of {SECRET_NAME}", "partner_id": portal.partner_id.id})],
+                "task_ids": [
+                    Command.create(
+                        {"name": f"Task of {SECRET_NAME}", "partner_id": portal.partner_id.id}
+                    )
+                ],
             }
         )
         project.message_subscribe(portal.partner_id.ids)
         project.task_ids.message_subscribe(portal.partner_id.ids)
         plain = self.env["project.project"].create(
-            {"name": "Plainly seen", "privacy_visibility": "portal", "partner_id": portal.partner_id.id}
+            {
+                "name": "Plainly seen",
+                "privacy_visibility": "portal",
+                "partner_id": portal.partner_id.id,
+            }
         )
         plain.message_subscribe(portal.partner_id.ids)
         self.authenticate("portal@example.com", "portal-password")
         self.assertIn("Plainly seen", self.url_open("/my/projects").text)
-        for path in ("/my/projects", "/my/tasks", f"/my/projects/{project.id}", f"/my/tasks/{project.task_ids.id}"):
+        for path in (
+            "/my/projects",
+            "/my/tasks",
+            f"/my/projects/{project.id}",
+            f"/my/tasks/{project.task_ids.id}",
+        ):
             with self.subTest(path):
                 self.assertNotIn("Zyxwv", self.url_open(path).text)

@@ -9,7 +9,12 @@ class TestConnect(DatabasesCase):
 
     def target(self, **values):
         project = self.Project.create(
-            {"name": "Acme", "database_hosting": "premise", "database_url": "https://acme.example.com", **values}
+            {
+                "name": "Acme",
+                "database_hosting": "premise",
+                "database_url": "https://acme.example.com",
+                **values,
+            }
         )
         try:
             return project.with_user(self.manager).action_connect()["url"]
@@ -42,7 +47,9 @@ class TestConnect(DatabasesCase):
     def test_hosted_by_identifier(self):
         """A database on Odoo Online opens through the account, by its identifier."""
         url = self.target(database_hosting="saas", database_uuid="12-ab", database_version="17.0")
-        self.assertEqual(url, f"http://odoocom.localhost:{self.server.port}/my/databases/connect/12-ab")
+        self.assertEqual(
+            url, f"http://odoocom.localhost:{self.server.port}/my/databases/connect/12-ab"
+        )
         self.startPatcher(self.without_odoocom_url())
         url = self.target(database_hosting="saas", database_uuid="1/../2?x#y")
         self.assertEqual(url, "https://www.odoo.com/my/databases/connect/1%2F..%2F2%3Fx%23y")
@@ -55,7 +62,10 @@ class TestConnect(DatabasesCase):
 
     def test_the_identifier_is_for_hosted_databases_only(self):
         """An identifier on any other hosting is not used."""
-        self.assertEqual(self.target(database_uuid="12-ab", database_version="19.0"), "https://acme.example.com/odoo")
+        self.assertEqual(
+            self.target(database_uuid="12-ab", database_version="19.0"),
+            "https://acme.example.com/odoo",
+        )
 
     def test_outside_odoo(self):
         """A system outside Odoo opens at its own address, whatever comes after the host."""

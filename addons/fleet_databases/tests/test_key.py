@@ -27,7 +27,10 @@ class TestKey(DatabasesCase):
     def stored(self, project=None):
         """Return what the table holds."""
         self.env.flush_all()
-        query = SQL("SELECT database_api_key_secret FROM project_project WHERE id = %s", (project or self.project).id)
+        query = SQL(
+            "SELECT database_api_key_secret FROM project_project WHERE id = %s",
+            (project or self.project).id,
+        )
         [[token]] = self.env.execute_query(query)
         return token
 
@@ -44,8 +47,15 @@ class TestKey(DatabasesCase):
         )
         found = []
         for table, names in columns:
-            one = SQL(" || ' ' || ").join(SQL("coalesce(%s::text, '')", SQL.identifier(name)) for name in names)
-            query = SQL("SELECT 1 FROM %s WHERE position(%s in %s) > 0 LIMIT 1", SQL.identifier(table), text, one)
+            one = SQL(" || ' ' || ").join(
+                SQL("coalesce(%s::text, '')", SQL.identifier(name)) for name in names
+            )
+            query = SQL(
+                "SELECT 1 FROM %s WHERE position(%s in %s) > 0 LIMIT 1",
+                SQL.identifier(table),
+                text,
+                one,
+            )
             if self.env.execute_query(query):
                 found.append(table)
         return found
@@ -70,7 +80,9 @@ class TestKey(DatabasesCase):
             names = ["database_api_key"]
             texts = [
                 project.read(names),
-                project.read([name for name in project.fields_get() if name.startswith("database_")]),
+                project.read(
+                    [name for name in project.fields_get() if name.startswith("database_")]
+                ),
                 project.web_read({"database_api_key": {}, "database_has_api_key": {}}),
                 project.search_read([("id", "=", project.id)], names),
                 project.export_data(names),
@@ -91,7 +103,9 @@ class TestKey(DatabasesCase):
                 lambda p: p._read_group([], ["database_api_key_secret"]),
                 lambda p: p.formatted_read_group([], ["database_api_key_secret"], ["__count"]),
                 lambda p: p.write({"database_api_key_secret": "x"}),
-                lambda p: p.env["project.task"].search([("project_id.database_api_key_secret", "=like", "gA%")]),
+                lambda p: p.env["project.task"].search(
+                    [("project_id.database_api_key_secret", "=like", "gA%")]
+                ),
                 lambda p: p.mapped("database_api_key_secret"),
             ):
                 with self.assertRaises(AccessError):
@@ -106,7 +120,11 @@ class TestKey(DatabasesCase):
             lambda: Project.search([("database_api_key", "!=", False)]),
             lambda: Project.search([], order="database_api_key"),
             lambda: Project._read_group([], ["database_api_key"]),
-            lambda: self.env["project.task"].with_user(self.manager).search([("project_id.database_api_key", "ilike", "v")]),
+            lambda: (
+                self.env["project.task"]
+                .with_user(self.manager)
+                .search([("project_id.database_api_key", "ilike", "v")])
+            ),
         ):
             with self.assertRaises(Exception) as caught:
                 call()
@@ -115,7 +133,12 @@ class TestKey(DatabasesCase):
     def test_lower_groups_do_not_know_the_field(self):
         """Below administrator the field does not exist, and the login only from Databases User on."""
         self.env["databases.user"].create(
-            {"project_id": self.project.id, "remote_id": 90, "login": self.user.login, "name": "Ann"}
+            {
+                "project_id": self.project.id,
+                "remote_id": 90,
+                "login": self.user.login,
+                "name": "Ann",
+            }
         )
         project = self.project.with_user(self.user)
         self.assertEqual(project.database_api_login, LOGIN)
@@ -128,7 +151,9 @@ class TestKey(DatabasesCase):
             project.read(["database_ca"])
         for stranger in (self.project_manager, self.internal, self.portal):
             names = self.Project.with_user(stranger).fields_get()
-            self.assertFalse({"database_api_key", "database_api_login", "database_has_api_key"} & names.keys())
+            self.assertFalse(
+                {"database_api_key", "database_api_login", "database_has_api_key"} & names.keys()
+            )
 
     def test_chatter_says_nothing(self):
         """Neither messages nor tracking values hold the key."""
@@ -153,7 +178,9 @@ class TestKey(DatabasesCase):
                         "database_ca": "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----",
                     }
                 )
-                self.project.write({"database_api_key": SECRET, "database_api_key_expiry": "2030-01-01"})
+                self.project.write(
+                    {"database_api_key": SECRET, "database_api_key_expiry": "2030-01-01"}
+                )
                 self.assertTrue(self.stored())
                 self.project.with_user(self.manager).write(values)
                 self.assertFalse(self.stored())
@@ -162,7 +189,9 @@ class TestKey(DatabasesCase):
 
     def test_a_key_written_with_its_address_stays(self):
         """A new address with its new key is one change."""
-        self.project.with_user(self.manager).write({"database_url": "https://new.example.com", "database_api_key": "new"})
+        self.project.with_user(self.manager).write(
+            {"database_url": "https://new.example.com", "database_api_key": "new"}
+        )
         self.assertEqual(Vault([self.secret_key]).decrypt(self.stored()), "new")
 
     def test_the_form_blanks_it_too(self):
@@ -170,7 +199,9 @@ class TestKey(DatabasesCase):
         project = self.project.with_user(self.manager)
         project.web_save({"database_name": "other"}, {"database_has_api_key": {}})
         self.assertFalse(self.stored())
-        project.web_save({"database_name": "acme", "database_api_key": "new"}, {"database_has_api_key": {}})
+        project.web_save(
+            {"database_name": "acme", "database_api_key": "new"}, {"database_has_api_key": {}}
+        )
         self.assertEqual(Vault([self.secret_key]).decrypt(self.stored()), "new")
         project.web_save({"name": "Renamed"}, {"database_has_api_key": {}})
         self.assertTrue(self.stored())
@@ -249,13 +280,17 @@ class TestKey(DatabasesCase):
         with self.assertRaises(AccessError):
             settings.with_user(self.manager).action_databases_forget_key()
         with self.assertRaises(AccessError):
-            self.env["res.config.settings"].with_user(self.manager).create({"databases_odoocom_key": "x"})
+            self.env["res.config.settings"].with_user(self.manager).create(
+                {"databases_odoocom_key": "x"}
+            )
 
     def test_neutralisation_removes_every_secret(self):
         """A neutralised copy has no key, and asks nobody."""
         self.env["databases.odoocom"]._set_key(SECRET)
         self.env.flush_all()
-        text = Path(get_module_path("fleet_databases"), "data", "neutralize.sql").read_text(encoding="utf-8")
+        text = Path(get_module_path("fleet_databases"), "data", "neutralize.sql").read_text(
+            encoding="utf-8"
+        )
         self.env.cr.execute(text)
         self.env.invalidate_all()
         self.assertFalse(self.stored())
@@ -270,9 +305,17 @@ class TestKeysCommand(DatabasesCase):
     """``odoo-bin databases_keys``, as a process of its own."""
 
     def run_command(self, *arguments, keys="", head=True):
-        addons = ",".join(dict.fromkeys([*config["addons_path"], str(Path(get_module_path("fleet_databases")).parent)]))
+        addons = ",".join(
+            dict.fromkeys(
+                [*config["addons_path"], str(Path(get_module_path("fleet_databases")).parent)]
+            )
+        )
         paths = [f"--addons-path={addons}"] if head else []
-        environment = {**os.environ, "FLEET_SECRET_KEYS": keys, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        environment = {
+            **os.environ,
+            "FLEET_SECRET_KEYS": keys,
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        }
         if config["db_password"]:
             environment["PGPASSWORD"] = config["db_password"]
         return subprocess.run(
@@ -306,16 +349,18 @@ class TestKeysCommand(DatabasesCase):
         old, new = generate_key(), generate_key()
         with patch.dict(os.environ, {"FLEET_SECRET_KEYS": old}):
             project_id = self.commit(
-                lambda env: env["project.project"]
-                .create(
-                    {
-                        "name": "Rotated",
-                        "database_hosting": "premise",
-                        "database_url": "https://rotate.example.com",
-                        "database_api_key": KEY,
-                    }
+                lambda env: (
+                    env["project.project"]
+                    .create(
+                        {
+                            "name": "Rotated",
+                            "database_hosting": "premise",
+                            "database_url": "https://rotate.example.com",
+                            "database_api_key": KEY,
+                        }
+                    )
+                    .id
                 )
-                .id
             )
             self.commit(lambda env: env["databases.odoocom"]._set_key(SECRET))
         self.addCleanup(self.commit, lambda env: env["project.project"].browse(project_id).unlink())
@@ -324,10 +369,14 @@ class TestKeysCommand(DatabasesCase):
         def tokens(env):
             env["ir.config_parameter"].env.registry.clear_cache("stable")
             project = env["project.project"].browse(project_id)
-            return project.database_api_key_secret, env["ir.config_parameter"].get_param(SECRET_PARAMETER)
+            return project.database_api_key_secret, env["ir.config_parameter"].get_param(
+                SECRET_PARAMETER
+            )
 
         options = ["-d", self.env.cr.dbname, "--log-level=warn"]
-        options += [f"--{name}={config[name]}" for name in ("db_host", "db_port", "db_user") if config[name]]
+        options += [
+            f"--{name}={config[name]}" for name in ("db_host", "db_port", "db_user") if config[name]
+        ]
         if config["config"] and Path(config["config"]).is_file():
             options += ["-c", config["config"]]
         before = self.commit(tokens)
@@ -339,7 +388,9 @@ class TestKeysCommand(DatabasesCase):
         result = self.run_command("rotate", *options, keys=f"{new},{old}")
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("2 API key(s)", result.stdout)
-        self.assertEqual([Vault([new]).decrypt(token) for token in self.commit(tokens)], [KEY, SECRET])
+        self.assertEqual(
+            [Vault([new]).decrypt(token) for token in self.commit(tokens)], [KEY, SECRET]
+        )
         self.assertNotIn(KEY, lost.stdout + lost.stderr + result.stdout + result.stderr)
 
 
@@ -351,7 +402,11 @@ class TestKeyOverRpc(HttpCase):
         """A key written over RPC is in no log at DEBUG, and the answer does not give it back."""
         with patch.dict(os.environ, {"FLEET_SECRET_KEYS": generate_key()}):
             project = self.env["project.project"].create(
-                {"name": "A", "database_hosting": "premise", "database_url": "https://rpc.example.com"}
+                {
+                    "name": "A",
+                    "database_hosting": "premise",
+                    "database_url": "https://rpc.example.com",
+                }
             )
             self.env.ref("base.user_admin").password = "admin-password-1"
             self.authenticate("admin", "admin-password-1")
@@ -362,10 +417,15 @@ class TestKeyOverRpc(HttpCase):
                         "model": "project.project",
                         "method": "web_save",
                         "args": [project.ids, {"database_api_key": SECRET}],
-                        "kwargs": {"specification": {"database_api_key": {}, "database_has_api_key": {}}},
+                        "kwargs": {
+                            "specification": {"database_api_key": {}, "database_has_api_key": {}}
+                        },
                     },
                 )
             self.env.invalidate_all()
-            self.assertEqual(answer, [{"id": project.id, "database_api_key": False, "database_has_api_key": True}])
+            self.assertEqual(
+                answer,
+                [{"id": project.id, "database_api_key": False, "database_has_api_key": True}],
+            )
             self.assertNotIn(SECRET, "\n".join(logs.output))
             self.assertIn("web_save({'database_api_key': '***'}", "\n".join(logs.output))

@@ -32,7 +32,11 @@ class KpiCase(DatabasesCase):
 
     def history(self, technical_name, kpi_type="integer"):
         return self.env["databases.kpi.value"].search(
-            [("kpi_id", "=", self.kpi(technical_name, kpi_type).id), ("project_id", "=", self.project.id)], order="date"
+            [
+                ("kpi_id", "=", self.kpi(technical_name, kpi_type).id),
+                ("project_id", "=", self.project.id),
+            ],
+            order="date",
         )
 
 
@@ -48,7 +52,9 @@ class TestKpiColumns(KpiCase):
         self.assertEqual(shown["VAT"], ("selection", "to_submit"))
         column = f"database_kpi_properties.{self.kpi('acme.boxes').property_name}"
         self.assertEqual(self.Project.search([(column, "=", 12)]), self.project)
-        self.assertEqual(self.Project._read_group([(column, "!=", False)], [column], ["__count"]), [(12, 1)])
+        self.assertEqual(
+            self.Project._read_group([(column, "!=", False)], [column], ["__count"]), [(12, 1)]
+        )
 
     def test_names_that_look_alike_have_their_own_columns(self):
         """Identifiers that differ in a dot, a dash or the case never share a column."""
@@ -75,9 +81,16 @@ class TestKpiColumns(KpiCase):
         self.report(number("documents.inbox", 1))
         room = MAX_KPIS - self.env["databases.kpi"].with_context(active_test=False).search_count([])
         self.env["databases.kpi"].create(
-            [{"technical_name": f"filler.{n}", "name": "F", "kpi_type": "integer"} for n in range(room - 1)]
+            [
+                {"technical_name": f"filler.{n}", "name": "F", "kpi_type": "integer"}
+                for n in range(room - 1)
+            ]
         )
-        self.report(number("documents.inbox", 2), number("first.over", 3), number("second.over", 4, "Second"))
+        self.report(
+            number("documents.inbox", 2),
+            number("first.over", 3),
+            number("second.over", 4, "Second"),
+        )
         self.assertEqual((self.column("documents.inbox"), self.column("first.over")), (2, 3))
         self.assertFalse(self.kpi("second.over"))
         self.assertIn("There is no room for more KPIs: Second", self.project.database_notes)
@@ -149,7 +162,11 @@ class TestKpiColumns(KpiCase):
 
     def test_drafts_that_vanish_are_done(self):
         """A journal type that is not reported any more has no drafts; any other figure is just unknown."""
-        self.report(number("account_journal_type.sale", 3), number("account_journal_types", 9), number("acme.boxes", 2))
+        self.report(
+            number("account_journal_type.sale", 3),
+            number("account_journal_types", 9),
+            number("acme.boxes", 2),
+        )
         self.report(day=1)
         self.assertEqual(self.column("account_journal_type.sale"), 0)
         self.assertIsNone(self.column("acme.boxes"))
@@ -160,7 +177,11 @@ class TestKpiColumns(KpiCase):
         """All folders together are the number of documents, whatever nonsense they report."""
         self.report(number("documents.a", 2**31 - 1), number("documents.b", 2**31 - 1))
         self.assertEqual(self.project.database_nb_documents, 2**31 - 1)
-        self.report(number("documents.a", -5), number("documents.b", -(2**31)), number("documents.c", -(2**31)))
+        self.report(
+            number("documents.a", -5),
+            number("documents.b", -(2**31)),
+            number("documents.c", -(2**31)),
+        )
         self.assertEqual(self.project.database_nb_documents, 0)
         self.assertEqual(self.project.database_state, "ok")
 
@@ -168,7 +189,9 @@ class TestKpiColumns(KpiCase):
         """An empty answer is a good answer."""
         self.report(number("acme.boxes", 1))
         self.report()
-        self.assertEqual((self.project.database_state, self.project.database_kpi_properties._values), ("ok", {}))
+        self.assertEqual(
+            (self.project.database_state, self.project.database_kpi_properties._values), ("ok", {})
+        )
 
 
 class TestKpiHistory(KpiCase):
@@ -203,13 +226,24 @@ class TestKpiHistory(KpiCase):
     def test_changed_since_yesterday(self):
         """The search finds the databases with a change of today, and the text says which."""
         _remote, calm = self.add("calm", kpis=[number("acme.boxes", 1, "Boxes")])
-        self.report(number("acme.boxes", 10, "Boxes"), status("acme.vat", "to_do", "VAT"), project=self.project | calm)
-        self.report(number("acme.boxes", 7, "Boxes"), status("acme.vat", "late", "VAT"), day=1, project=self.project | calm)
+        self.report(
+            number("acme.boxes", 10, "Boxes"),
+            status("acme.vat", "to_do", "VAT"),
+            project=self.project | calm,
+        )
+        self.report(
+            number("acme.boxes", 7, "Boxes"),
+            status("acme.vat", "late", "VAT"),
+            day=1,
+            project=self.project | calm,
+        )
         both = self.project | calm
         with at(DAY + timedelta(days=1)):
             Project = self.Project.with_user(self.manager)
             ours = [("id", "in", both.ids)]
-            self.assertEqual(Project.search([("database_changes", "!=", False), *ours]), self.project)
+            self.assertEqual(
+                Project.search([("database_changes", "!=", False), *ours]), self.project
+            )
             self.assertEqual(Project.search([("database_changes", "=", False), *ours]), calm)
             shown = self.project.with_user(self.manager).database_changes
             self.assertEqual(set(shown.split(", ")), {"Boxes -3", "VAT: Late"})
@@ -234,7 +268,11 @@ class TestThresholds(KpiCase):
         self.project.user_id = self.manager
         self.report(number("acme.boxes", 0, "Boxes"), status("acme.vat", "done", "VAT"))
         self.threshold = self.env["databases.kpi.threshold"].create(
-            {"kpi_id": self.kpi("acme.boxes").id, "value": 10, "user_id": self.env.ref("base.user_admin").id}
+            {
+                "kpi_id": self.kpi("acme.boxes").id,
+                "value": 10,
+                "user_id": self.env.ref("base.user_admin").id,
+            }
         )
 
     def activities(self):
@@ -269,7 +307,9 @@ class TestThresholds(KpiCase):
         self.project.user_id = self.stranger
         self.threshold.user_id = self.internal
         self.report(number("acme.boxes", 12))
-        self.assertTrue(self.activities().user_id.has_group("fleet_databases.group_databases_manager"))
+        self.assertTrue(
+            self.activities().user_id.has_group("fleet_databases.group_databases_manager")
+        )
         self.assertTrue(self.activities().user_id.active)
 
     def test_at_most(self):
@@ -282,7 +322,9 @@ class TestThresholds(KpiCase):
 
     def test_a_status_or_worse(self):
         """A status counts from the one that was chosen on to the worse ones."""
-        self.threshold.write({"kpi_id": self.kpi("acme.vat", "return_status").id, "status": "to_do"})
+        self.threshold.write(
+            {"kpi_id": self.kpi("acme.vat", "return_status").id, "status": "to_do"}
+        )
         counts = []
         for day, value in enumerate(("done", "longterm", "to_submit", "to_do", "late")):
             self.report(status("acme.vat", value), day=day)
@@ -292,8 +334,12 @@ class TestThresholds(KpiCase):
 
     def test_a_status_is_required(self):
         """A threshold on a status without a status is refused by name."""
-        with self.assertRaisesRegex(ValidationError, "Choose the Status from which VAT gives an activity"):
-            self.threshold.write({"kpi_id": self.kpi("acme.vat", "return_status").id, "status": False})
+        with self.assertRaisesRegex(
+            ValidationError, "Choose the Status from which VAT gives an activity"
+        ):
+            self.threshold.write(
+                {"kpi_id": self.kpi("acme.vat", "return_status").id, "status": False}
+            )
 
     def test_only_these_databases(self):
         """A threshold for some databases leaves the others alone."""
@@ -342,4 +388,3 @@ class TestKeyExpiry(KpiCase):
         self.project.write({"database_url": "http://other.localhost:1"})
         self.assertFalse(self.project.database_api_key_expiry)
         self.assertEqual(self.reminders(1), 0)
-

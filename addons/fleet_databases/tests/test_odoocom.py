@@ -48,7 +48,10 @@ class TestPull(OdoocomCase):
         self.assertEqual((run.state, run.note), ("done", False))
         self.assertEqual(self.results(run), {"one": "created", "two": "created"})
         one = self.find("one")
-        self.assertEqual((one.database_hosting, one.database_url), ("saas", f"http://one.localhost:{self.server.port}"))
+        self.assertEqual(
+            (one.database_hosting, one.database_url),
+            ("saas", f"http://one.localhost:{self.server.port}"),
+        )
         self.assertEqual((one.database_uuid, one.database_version), ("uuid-one", "19.0"))
         self.assertEqual(one.database_api_login, "account@example.com")
         self.server.hosted[0]["version"] = "saas~19.1"
@@ -83,7 +86,9 @@ class TestPull(OdoocomCase):
         self.pull()
         one = self.find("one")
         self.assertEqual(one.name, "one")
-        self.assertFalse(one.is_template or one.database_fetch_documents or one.database_fetch_tax_returns)
+        self.assertFalse(
+            one.is_template or one.database_fetch_documents or one.database_fetch_tax_returns
+        )
         self.assertTrue(one.database_fetch_draft_entries)
         self.assertEqual((one.user_id, one.task_ids.mapped("name")), (self.manager, ["Say hello"]))
         # A database that is made by hand inherits the switches as well.
@@ -125,7 +130,9 @@ class TestPull(OdoocomCase):
         self.list("one", "two")
         run = self.pull()
         three = self.find("three")
-        self.assertEqual(self.results(run), {"one": "unchanged", "two": "unchanged", "three": "archived"})
+        self.assertEqual(
+            self.results(run), {"one": "unchanged", "two": "unchanged", "three": "archived"}
+        )
         self.assertFalse(three.active)
         self.assertIn("Odoo.com no longer lists this database", three.message_ids[0].body)
         self.assertTrue(byhand.active, "a pull archives nothing that it did not create")
@@ -155,7 +162,12 @@ class TestPull(OdoocomCase):
         """As long as one row could not be read, nobody knows what is missing."""
         self.list("one", "two", "three")
         self.pull()
-        self.server.hosted = [self.row("one"), self.row("two"), {"name": "bad", "url": "ftp://bad"}, 7]
+        self.server.hosted = [
+            self.row("one"),
+            self.row("two"),
+            {"name": "bad", "url": "ftp://bad"},
+            7,
+        ]
         run = self.pull()
         self.assertTrue(self.find("three").active)
         self.assertIn("the URL of bad is not valid", run.note)
@@ -211,7 +223,9 @@ class TestPull(OdoocomCase):
                 stored = self.parameters.get_param(name)
                 self.parameters.set_param(name, False)
                 self.assertFalse(self.pull())
-                with self.assertRaisesRegex(UserError, "Fill in the API User and the API Key of Odoo.com"):
+                with self.assertRaisesRegex(
+                    UserError, "Fill in the API User and the API Key of Odoo.com"
+                ):
                     self.env["databases.odoocom"]._pull_now()
                 self.parameters.set_param(name, stored)
 
@@ -237,27 +251,39 @@ class TestPull(OdoocomCase):
         self.list("one")
         with self.commits() as env:
             settings = env["res.config.settings"].create(
-                {"databases_odoocom_login": "account@example.com", "databases_odoocom_key": ACCOUNT_KEY}
+                {
+                    "databases_odoocom_login": "account@example.com",
+                    "databases_odoocom_key": ACCOUNT_KEY,
+                }
             )
             action = settings.action_databases_pull()
         self.assertEqual(action["res_model"], "databases.run")
-        self.assertEqual(self.results(self.env["databases.run"].browse(action["res_id"])), {"one": "created"})
+        self.assertEqual(
+            self.results(self.env["databases.run"].browse(action["res_id"])), {"one": "created"}
+        )
 
     def test_the_request_is_that_of_the_documentation(self):
         """The list is asked for on the database openerp with the account's key."""
         seen = []
-        self.account.fault = lambda handler: seen.append((handler.path, dict(handler.headers))) or False
+        self.account.fault = lambda handler: (
+            seen.append((handler.path, dict(handler.headers))) or False
+        )
         self.pull()
         path, headers = seen[-1]
         self.assertEqual(path, "/json/2/odoo.database/list")
-        self.assertEqual((headers["X-Odoo-Database"], headers["Authorization"]), ("openerp", f"bearer {ACCOUNT_KEY}"))
+        self.assertEqual(
+            (headers["X-Odoo-Database"], headers["Authorization"]),
+            ("openerp", f"bearer {ACCOUNT_KEY}"),
+        )
 
 
 class TestAccountKey(OdoocomCase):
     """To whom the key of the whole account is sent."""
 
     def synchronize_hosted(self):
-        remote = self.server.add("one", key=ACCOUNT_KEY, login="account@example.com", kpis=[number("documents.a", 1)])
+        remote = self.server.add(
+            "one", key=ACCOUNT_KEY, login="account@example.com", kpis=[number("documents.a", 1)]
+        )
         self.list("one")
         self.pull()
         project = self.find("one")
@@ -266,7 +292,9 @@ class TestAccountKey(OdoocomCase):
 
     def keys_sent(self, remote):
         seen = []
-        remote.fault = lambda handler: seen.append(handler.headers.get("Authorization") or "") or False
+        remote.fault = lambda handler: (
+            seen.append(handler.headers.get("Authorization") or "") or False
+        )
         return seen
 
     def test_to_a_database_that_odoocom_has_named(self):
@@ -279,7 +307,12 @@ class TestAccountKey(OdoocomCase):
         evil, worse = self.server.add("evil"), self.server.add("worse")
         seen = self.keys_sent(evil), self.keys_sent(worse)
         typed = self.Project.with_user(self.manager).create(
-            {"name": "Typed", "database_hosting": "saas", "database_url": evil.url, "database_name": "evil"}
+            {
+                "name": "Typed",
+                "database_hosting": "saas",
+                "database_url": evil.url,
+                "database_name": "evil",
+            }
         )
         _remote, moved = self.synchronize_hosted()
         moved.with_user(self.manager).write({"database_url": worse.url, "database_name": "worse"})
@@ -300,7 +333,9 @@ class TestAccountKey(OdoocomCase):
             ("https://acme.odoo.com.", True),
         ):
             with self.subTest(url):
-                project = self.Project.create({"name": "A", "database_hosting": "saas", "database_url": url})
+                project = self.Project.create(
+                    {"name": "A", "database_hosting": "saas", "database_url": url}
+                )
                 self.assertEqual(project._is_odoocom_address(), allowed)
                 project.unlink()
 
@@ -309,7 +344,9 @@ class TestAccountKey(OdoocomCase):
         evil = self.server.add("evil")
         project = self.connect(evil, database_hosting="saas", database_api_key=False)
         with self.assertRaises(Exception) as caught:
-            project.with_user(self.manager).write({"database_discovered_url": evil.url, "database_discovered": True})
+            project.with_user(self.manager).write(
+                {"database_discovered_url": evil.url, "database_discovered": True}
+            )
         self.assertEqual(type(caught.exception).__name__, "AccessError")
 
     def test_a_key_of_ones_own_wins(self):
@@ -323,7 +360,9 @@ class TestAccountKey(OdoocomCase):
 
     def test_others_get_no_account_key(self):
         """On-premise records without a key send nothing at all."""
-        remote, project = self.add("mine", {"database_api_key": False}, users=[user(7, "ann@example.com")])
+        remote, project = self.add(
+            "mine", {"database_api_key": False}, users=[user(7, "ann@example.com")]
+        )
         seen = self.keys_sent(remote)
         self.synchronize(project)
         self.assertEqual(project.database_error_code, "not_configured")

@@ -43,7 +43,10 @@ class TestFields(DatabasesCase):
             ("https://a b", "must not contain spaces"),
             ("https://a.example.com\\@b", "backslashes"),
         ):
-            with self.subTest(text), self.assertRaisesRegex(ValidationError, f"Database URL “.*{reason}"):
+            with (
+                self.subTest(text),
+                self.assertRaisesRegex(ValidationError, f"Database URL “.*{reason}"),
+            ):
                 self.create(database_url=text)
 
     def test_links_outside_odoo(self):
@@ -61,7 +64,10 @@ class TestFields(DatabasesCase):
             "http:///x",
             "/web",
         ):
-            with self.subTest(text), self.assertRaisesRegex(ValidationError, "must start with http"):
+            with (
+                self.subTest(text),
+                self.assertRaisesRegex(ValidationError, "must start with http"),
+            ):
                 self.create(database_hosting="other", database_url=text)
 
     def test_from_a_link_to_a_database(self):
@@ -87,20 +93,32 @@ class TestFields(DatabasesCase):
     def test_the_url_is_unique(self):
         """Two databases with one URL are refused in plain words, archived ones and other spellings too."""
         self.create(database_url="https://a.example.com", active=False)
-        values = {"name": "B", "database_hosting": "premise", "database_url": "https://A.example.com/web"}
+        values = {
+            "name": "B",
+            "database_hosting": "premise",
+            "database_url": "https://A.example.com/web",
+        }
         with self.assertLogs("odoo.sql_db", "ERROR"):
             words = self.refusal(lambda env: env["project.project"].create(values))
-        self.assertIn("Another database already has this URL. Open that one, it may be archived.", words)
+        self.assertIn(
+            "Another database already has this URL. Open that one, it may be archived.", words
+        )
 
     def test_a_url_is_required_with_hosting(self):
         """A hosting without a URL is refused in plain words, also when the URL is cleared later."""
         with self.assertLogs("odoo.sql_db", "ERROR"):
-            words = self.refusal(lambda env: env["project.project"].create({"name": "B", "database_hosting": "paas"}))
+            words = self.refusal(
+                lambda env: env["project.project"].create({"name": "B", "database_hosting": "paas"})
+            )
         self.assertIn("A database needs a Database URL, such as https://client.example.com", words)
         project = self.create(database_url="https://a.example.com")
         with self.assertRaisesRegex(ValidationError, "The URL is empty"):
             project.database_url = "  "
-        with self.assertLogs("odoo.sql_db", "ERROR"), self.assertRaises(IntegrityError), self.env.cr.savepoint():
+        with (
+            self.assertLogs("odoo.sql_db", "ERROR"),
+            self.assertRaises(IntegrityError),
+            self.env.cr.savepoint(),
+        ):
             project.database_url = False
 
     def test_one_url_at_a_time(self):
@@ -113,7 +131,9 @@ class TestFields(DatabasesCase):
     def test_names_are_trimmed(self):
         """Spaces around what is pasted are dropped."""
         project = self.create(
-            database_url="https://a.example.com", database_name=" acme ", database_api_login="\tme@x.com "
+            database_url="https://a.example.com",
+            database_name=" acme ",
+            database_api_login="\tme@x.com ",
         )
         self.assertEqual((project.database_name, project.database_api_login), ("acme", "me@x.com"))
 
@@ -132,7 +152,7 @@ class TestFields(DatabasesCase):
         _remote, project = self.add(values={"database_api_key_expiry": "2030-01-01"})
         self.synchronize(project)
         copy = project.copy()
-        for name, field in self.Project._fields.items():
+        for name in self.Project._fields:
             if name.startswith("database_") and not name.startswith("database_fetch_"):
                 self.assertFalse(copy.sudo()[name], name)
             elif name.startswith("database_fetch_"):
@@ -143,7 +163,9 @@ class TestFields(DatabasesCase):
         """A trusted certificate is PEM, and never a private key."""
         project = self.create(database_url="https://a.example.com")
         for text in ("nonsense", "-----BEGIN CERTIFICATE-----\nx\n-----BEGIN PRIVATE KEY-----"):
-            with self.assertRaisesRegex(ValidationError, "Trusted Certificate of Acme must be a certificate in PEM"):
+            with self.assertRaisesRegex(
+                ValidationError, "Trusted Certificate of Acme must be a certificate in PEM"
+            ):
                 project.database_ca = text
 
     def test_project_managers_can_still_create_projects(self):
@@ -163,7 +185,9 @@ class TestFields(DatabasesCase):
         """Nobody else turns a project into a database, or changes what belongs to one."""
         project = self.Project.create({"name": "Plain"})
         both = new_test_user(
-            self.env, "both@example.com", "project.group_project_manager,fleet_databases.group_databases_user"
+            self.env,
+            "both@example.com",
+            "project.group_project_manager,fleet_databases.group_databases_user",
         )
         _remote, database = self.add()
         self.env["databases.user"].create(
@@ -172,9 +196,13 @@ class TestFields(DatabasesCase):
         values = {"database_hosting": "premise", "database_url": "https://a.example.com"}
         for writer in (self.project_manager, both):
             with self.subTest(writer.login):
-                with self.assertRaisesRegex(AccessError, "Only a Databases Administrator may change databases"):
+                with self.assertRaisesRegex(
+                    AccessError, "Only a Databases Administrator may change databases"
+                ):
                     project.with_user(writer).write(values)
-                with self.assertRaisesRegex(AccessError, "Only a Databases Administrator may change databases"):
+                with self.assertRaisesRegex(
+                    AccessError, "Only a Databases Administrator may change databases"
+                ):
                     self.Project.with_user(writer).create({"name": "New", **values})
         with self.assertRaises(AccessError):
             database.with_user(both).write({"database_url": "https://evil.example.com"})
@@ -205,13 +233,18 @@ class TestFields(DatabasesCase):
         result = Project.load(names, texts)
         self.assertFalse(result["messages"])
         new = self.Project.browse(result["ids"])
-        self.assertEqual((new.database_url, new.database_hosting), ("https://new.example.com", "premise"))
+        self.assertEqual(
+            (new.database_url, new.database_hosting), ("https://new.example.com", "premise")
+        )
 
     def test_a_bad_row_of_an_import_is_named(self):
         """A row with a bad URL is told by its row and field, and nothing is stored."""
         result = self.Project.with_user(self.manager).load(
             ["name", "database_hosting", "database_url"],
-            [["Good", "On Premise", "https://good.example.com"], ["Bad", "On Premise", "ftp://bad"]],
+            [
+                ["Good", "On Premise", "https://good.example.com"],
+                ["Bad", "On Premise", "ftp://bad"],
+            ],
         )
         self.assertFalse(result["ids"])
         # Odoo itself tells the error of a batch once more, with the batch's first row.
@@ -225,7 +258,9 @@ class TestFields(DatabasesCase):
         for column in ("database_api_key", "database_api_key_secret", "database_api_key/.id"):
             result = self.Project.with_user(self.manager).load(["name", column], [["A", "secret"]])
             self.assertFalse(result["ids"])
-            self.assertIn("API Key: keys cannot be imported from a file", result["messages"][0]["message"])
+            self.assertIn(
+                "API Key: keys cannot be imported from a file", result["messages"][0]["message"]
+            )
         self.assertFalse(self.Project.search([("name", "=", "A")]))
 
     def test_the_warning_of_the_form(self):

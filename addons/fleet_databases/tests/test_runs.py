@@ -14,7 +14,9 @@ class TestRuns(DatabasesCase):
 
     def add_lines(self, projects, **values):
         """Create a run as another worker would have left it; return its lines."""
-        run = self.env["databases.run"].create({"kind": "sync", "user_id": self.env.uid, "background": True})
+        run = self.env["databases.run"].create(
+            {"kind": "sync", "user_id": self.env.uid, "background": True}
+        )
         return self.env["databases.run.line"].create(
             [{"run_id": run.id, "project_id": project.id, **values} for project in projects]
         )
@@ -30,7 +32,9 @@ class TestRuns(DatabasesCase):
             action = projects.action_synchronize()
         self.assertEqual(action["tag"], "fleet_databases.follow_run")
         run = self.env["databases.run"].browse(action["params"]["run_id"])
-        self.assertEqual((run.state, run.background, run.total_count, run.progress), ("running", True, 21, 0))
+        self.assertEqual(
+            (run.state, run.background, run.total_count, run.progress), ("running", True, 21, 0)
+        )
         self.assertEqual(self.env["ir.cron.trigger"].search_count([]), triggers + 1)
         self.assertEqual(set(projects.mapped("database_state")), {"new"})
         self.run_cron("ir_cron_work")
@@ -49,18 +53,26 @@ class TestRuns(DatabasesCase):
     def test_a_lease_of_another_worker_is_respected(self):
         """A database that another worker has right now is not asked: the line says busy."""
         remote, project = self.add()
-        theirs = self.add_lines(project, state="running", lease_token="theirs", lease_until=self.lease(1), attempts=1)
+        theirs = self.add_lines(
+            project, state="running", lease_token="theirs", lease_until=self.lease(1), attempts=1
+        )
         run = self.synchronize(project)
         self.assertFalse(remote.requests)
-        self.assertEqual((run.state, run.line_ids.state, run.line_ids.error_code), ("done", "failed", "busy"))
+        self.assertEqual(
+            (run.state, run.line_ids.state, run.line_ids.error_code), ("done", "failed", "busy")
+        )
         self.assertIn("Another run is working on this database", run.line_ids.sentence)
         self.assertEqual((theirs.state, theirs.lease_token), ("running", "theirs"))
-        self.assertEqual(project.database_nb_synchro_errors, 0, "being busy is no error of the database")
+        self.assertEqual(
+            project.database_nb_synchro_errors, 0, "being busy is no error of the database"
+        )
 
     def test_the_background_waits_for_a_leased_database(self):
         """The cron leaves a leased database alone without a word, and takes it when it is free."""
         remote, project = self.add()
-        theirs = self.add_lines(project, state="running", lease_token="theirs", lease_until=self.lease(1), attempts=1)
+        theirs = self.add_lines(
+            project, state="running", lease_token="theirs", lease_until=self.lease(1), attempts=1
+        )
         waiting = self.add_lines(project)
         self.run_cron("ir_cron_work")
         self.assertFalse(remote.requests)
@@ -72,7 +84,9 @@ class TestRuns(DatabasesCase):
     def test_an_expired_lease_is_taken_over(self):
         """What a killed worker has left is finished by the next one."""
         remote, project = self.add()
-        line = self.add_lines(project, state="running", lease_token="dead", lease_until=self.lease(-1), attempts=1)
+        line = self.add_lines(
+            project, state="running", lease_token="dead", lease_until=self.lease(-1), attempts=1
+        )
         self.run_cron("ir_cron_work")
         self.assertEqual((line.state, line.attempts, line.run_id.state), ("done", 2, "done"))
         self.assertNotEqual(line.lease_token, "dead")
@@ -91,11 +105,17 @@ class TestRuns(DatabasesCase):
     def test_three_dead_attempts_are_enough(self):
         """A database that has taken three workers with it is given up, and says so."""
         remote, project = self.add()
-        line = self.add_lines(project, state="running", lease_token="dead", lease_until=self.lease(-1), attempts=3)
+        line = self.add_lines(
+            project, state="running", lease_token="dead", lease_until=self.lease(-1), attempts=3
+        )
         self.run_cron("ir_cron_work")
         self.assertFalse(remote.requests)
-        self.assertEqual((line.state, line.error_code, line.run_id.state), ("failed", "abandoned", "done"))
-        self.assertEqual((project.database_error_code, project.database_nb_synchro_errors), ("abandoned", 1))
+        self.assertEqual(
+            (line.state, line.error_code, line.run_id.state), ("failed", "abandoned", "done")
+        )
+        self.assertEqual(
+            (project.database_error_code, project.database_nb_synchro_errors), ("abandoned", 1)
+        )
         self.assertIn("stopped three times", project.database_last_error)
 
     def test_one_database_is_asked_once_at_a_time(self):
@@ -109,8 +129,12 @@ class TestRuns(DatabasesCase):
     def test_a_lease_is_renewed_while_the_worker_lives(self):
         """A worker renews what it holds, and nothing of another."""
         projects = self.add_many(2)
-        mine = self.add_lines(projects[0], state="running", lease_token="mine", lease_until=self.lease(0.5))
-        theirs = self.add_lines(projects[1], state="running", lease_token="theirs", lease_until=self.lease(0.5))
+        mine = self.add_lines(
+            projects[0], state="running", lease_token="mine", lease_until=self.lease(0.5)
+        )
+        theirs = self.add_lines(
+            projects[1], state="running", lease_token="theirs", lease_until=self.lease(0.5)
+        )
         before = theirs.lease_until
         with self.commits() as env:
             env["databases.run"]._renew_leases("mine")
@@ -189,9 +213,16 @@ class TestRuns(DatabasesCase):
             for kind in ("sync", "discover", "invite", "remove"):
                 for days in (29, 31, 729, 731):
                     run = self.env["databases.run"].create(
-                        {"kind": kind, "user_id": self.env.uid, "date_start": now - timedelta(days=days), "state": "done"}
+                        {
+                            "kind": kind,
+                            "user_id": self.env.uid,
+                            "date_start": now - timedelta(days=days),
+                            "state": "done",
+                        }
                     )
-                    self.env["databases.run.line"].create({"run_id": run.id, "project_id": project.id})
+                    self.env["databases.run.line"].create(
+                        {"run_id": run.id, "project_id": project.id}
+                    )
                     runs[kind, days] = run
             self.env["databases.run"]._gc_runs()
         left = {key for key, run in runs.items() if run.exists()}
@@ -252,7 +283,9 @@ class TestConcurrency(TransactionCase):
             return self.env(cr=cr)["project.project"].browse(self.project_id)[name]
 
     def start_run(self, env):
-        return env["databases.run"]._create_run("sync", [{"project_id": self.project_id}], background=True)
+        return env["databases.run"]._create_run(
+            "sync", [{"project_id": self.project_id}], background=True
+        )
 
     def test_a_serialization_conflict_is_tried_again(self):
         """A result that meets somebody else's change is written in a second try, both are kept."""

@@ -25,8 +25,15 @@ class TestSync(DatabasesCase):
     def test_success_writes_everything(self):
         """A synchronisation writes version, users, KPIs, history, counts and state."""
         remote, project = self.add(
-            users=[user(7, "ann@example.com", "Ann", login_date="2026-01-31 23:59:59"), user(8, "joe@example.com")],
-            kpis=[number("documents.inbox", 4, "Inbox"), number("account_journal_type.sale", 3), status("vat", "late")],
+            users=[
+                user(7, "ann@example.com", "Ann", login_date="2026-01-31 23:59:59"),
+                user(8, "joe@example.com"),
+            ],
+            kpis=[
+                number("documents.inbox", 4, "Inbox"),
+                number("account_journal_type.sale", 3),
+                status("vat", "late"),
+            ],
         )
         run = self.synchronize(project)
         self.assertEqual(project.database_version, "19.0")
@@ -38,15 +45,21 @@ class TestSync(DatabasesCase):
         self.assertFalse(project.database_last_error)
         ann = project.database_user_ids.filtered(lambda u: u.login == "ann@example.com")
         self.assertEqual(ann.latest_authentication, moment("2026-01-31 23:59:59"))
-        self.assertEqual((run.state, run.line_ids.state, run.line_ids.result), ("done", "done", "synchronized"))
+        self.assertEqual(
+            (run.state, run.line_ids.state, run.line_ids.result), ("done", "done", "synchronized")
+        )
         self.assertTrue(run.date_end)
-        self.assertEqual(sorted(project.database_kpi_properties._values.values(), key=str), [3, 4, "late"])
+        self.assertEqual(
+            sorted(project.database_kpi_properties._values.values(), key=str), [3, 4, "late"]
+        )
         self.assertEqual(len(project.database_kpi_value_ids), 3)
         self.assertFalse(remote.mails)
 
     def test_xml_rpc_only(self):
         """A server without JSON-2 is asked over XML-RPC, and that is remembered."""
-        _remote, project = self.add(version="17.0", json2=False, kpis=[number("documents.inbox", 2)])
+        _remote, project = self.add(
+            version="17.0", json2=False, kpis=[number("documents.inbox", 2)]
+        )
         self.synchronize(project)
         self.assertEqual((project.database_state, project.database_protocol), ("ok", "xmlrpc"))
         self.assertEqual((project.database_version, project.database_nb_documents), ("17.0", 2))
@@ -70,11 +83,19 @@ class TestSync(DatabasesCase):
             "too_large": ("too_large", "error", "larger than we accept"),
             "not_served": ("not_served", "error", "does not serve the database"),
             "drop": ("interrupted", "unreachable", "closed the connection"),
-            "users_access": ("access", "error", "has no right to do this (search_read of res.users)"),
+            "users_access": (
+                "access",
+                "error",
+                "has no right to do this (search_read of res.users)",
+            ),
             "users_rejected": ("rejected", "error", "Not <b>today</b>"),
             "kpis_server": ("server", "error", "failed while answering (HTTP 500)"),
             "kpis_garbage": ("malformed", "error", "an answer that we cannot read"),
-            "kpis_no_method": ("no_method", "error", "does not know get_kpi_summary of kpi.provider"),
+            "kpis_no_method": (
+                "no_method",
+                "error",
+                "does not know get_kpi_summary of kpi.provider",
+            ),
         }
         projects = {}
         for place, (fault, _expected) in enumerate(expected.items()):
@@ -84,7 +105,9 @@ class TestSync(DatabasesCase):
         for fault, (code, state, words) in expected.items():
             with self.subTest(fault):
                 project = projects[fault]
-                self.assertEqual((project.database_error_code, project.database_state), (code, state))
+                self.assertEqual(
+                    (project.database_error_code, project.database_state), (code, state)
+                )
                 self.assertIn(words, project.database_last_error)
                 self.assertEqual(project.database_nb_synchro_errors, 1)
                 self.assertFalse(project.database_last_synchro)
@@ -93,17 +116,39 @@ class TestSync(DatabasesCase):
         """Nobody there, no such name, a wrong key and a missing setting are told apart."""
         remote = self.server.add("acme")
         for values, code, state, words in (
-            ({"database_url": f"http://x.localhost:{self.free_port()}"}, "refused", "unreachable", "Nothing answers at"),
-            ({"database_url": "http://unknown.invalid"}, "unresolved", "unreachable", "is not known on the network"),
+            (
+                {"database_url": f"http://x.localhost:{self.free_port()}"},
+                "refused",
+                "unreachable",
+                "Nothing answers at",
+            ),
+            (
+                {"database_url": "http://unknown.invalid"},
+                "unresolved",
+                "unreachable",
+                "is not known on the network",
+            ),
             ({"database_api_key": "wrong"}, "credentials", "credentials", "Invalid apikey"),
-            ({"database_name": False}, "not_configured", "credentials", "We are missing the database name, the api login"),
+            (
+                {"database_name": False},
+                "not_configured",
+                "credentials",
+                "We are missing the database name, the api login",
+            ),
             ({"database_api_key": False}, "not_configured", "credentials", "or the api key"),
-            ({"database_url": "https://169.254.169.254"}, "blocked", "error", "it leads to a reserved or internal address"),
+            (
+                {"database_url": "https://169.254.169.254"},
+                "blocked",
+                "error",
+                "it leads to a reserved or internal address",
+            ),
         ):
             with self.subTest(code):
                 project = self.connect(remote, **values)
                 self.synchronize(project)
-                self.assertEqual((project.database_error_code, project.database_state), (code, state))
+                self.assertEqual(
+                    (project.database_error_code, project.database_state), (code, state)
+                )
                 self.assertIn(words, project.database_last_error)
                 project.unlink()
 
@@ -118,20 +163,32 @@ class TestSync(DatabasesCase):
 
     def test_a_failure_keeps_what_was_known(self):
         """After a failure the last good KPIs, users and version are still there."""
-        remote, project = self.add(users=[user(7, "ann@example.com")], kpis=[number("documents.inbox", 4)])
+        remote, project = self.add(
+            users=[user(7, "ann@example.com")], kpis=[number("documents.inbox", 4)]
+        )
         self.synchronize(project)
-        before = (project.database_last_synchro, project.database_kpi_properties._values, project.database_nb_users)
+        before = (
+            project.database_last_synchro,
+            project.database_kpi_properties._values,
+            project.database_nb_users,
+        )
         for fault in ("garbage", "server", "drop", "login_page"):
             remote.fault = fault
             self.synchronize(project)
-            after = (project.database_last_synchro, project.database_kpi_properties._values, project.database_nb_users)
+            after = (
+                project.database_last_synchro,
+                project.database_kpi_properties._values,
+                project.database_nb_users,
+            )
             self.assertEqual(before, after)
             self.assertEqual((project.database_version, project.database_nb_documents), ("19.0", 4))
         self.assertEqual(project.database_nb_synchro_errors, 4)
 
     def test_half_an_answer_is_kept(self):
         """When the figures fail, the users that came before are written all the same."""
-        remote, project = self.add(users=[user(7, "ann@example.com")], kpis=[number("documents.inbox", 4)])
+        remote, project = self.add(
+            users=[user(7, "ann@example.com")], kpis=[number("documents.inbox", 4)]
+        )
         self.synchronize(project)
         remote.users.append(user(8, "joe@example.com"))
         remote.fault = "kpis_server"
@@ -142,7 +199,9 @@ class TestSync(DatabasesCase):
 
     def test_a_bad_row_is_dropped_with_a_remark(self):
         """One bad figure or user costs only itself, and the remarks name it."""
-        _remote, project = self.add(kpis=[number("documents.inbox", 4), {"id": 3}, number("documents.big", 2**40)])
+        _remote, project = self.add(
+            kpis=[number("documents.inbox", 4), {"id": 3}, number("documents.big", 2**40)]
+        )
         self.synchronize(project)
         self.assertEqual((project.database_state, project.database_nb_documents), ("ok", 4))
         self.assertIn("Figure 2 was left out", project.database_notes)
@@ -249,7 +308,9 @@ class TestThrottle(DatabasesCase):
         self.assertEqual(project.database_nb_synchro_errors, 5)
         remote.fault = None
         self.synchronize_daily()
-        self.assertEqual(project.database_nb_synchro_errors, 5, "the scheduled action does not try again")
+        self.assertEqual(
+            project.database_nb_synchro_errors, 5, "the scheduled action does not try again"
+        )
         self.synchronize(project)
         self.assertEqual(project.database_nb_synchro_errors, 0)
 
@@ -278,7 +339,9 @@ class TestThrottle(DatabasesCase):
         """Saving the form without a change keeps key and count of errors."""
         _remote, project = self.add(fault="server")
         self.synchronize(project)
-        project.write({"database_url": project.database_url + "/web", "database_name": project.database_name})
+        project.write(
+            {"database_url": project.database_url + "/web", "database_name": project.database_name}
+        )
         self.assertEqual(project.database_nb_synchro_errors, 1)
         self.assertTrue(project.database_has_api_key)
 
@@ -291,13 +354,17 @@ class TestThrottle(DatabasesCase):
 
     def test_no_remote_fault_fails_the_scheduled_action(self):
         """Whatever the databases do, the scheduled action succeeds and the good ones are fresh."""
-        for place, fault in enumerate(("garbage", "server", "drop", "too_large", "login_page", "users_access", None)):
+        for place, fault in enumerate(
+            ("garbage", "server", "drop", "too_large", "login_page", "users_access", None)
+        ):
             self.add(f"db{place}", fault=fault)
         self.synchronize_daily()
         states = self.Project.search([("database_hosting", "!=", False)]).mapped("database_state")
         self.assertEqual(states.count("ok"), 1)
         run = self.env["databases.run"].search([("kind", "=", "sync")], limit=1)
-        self.assertEqual((run.state, run.background, run.done_count, run.failed_count), ("done", True, 1, 6))
+        self.assertEqual(
+            (run.state, run.background, run.done_count, run.failed_count), ("done", True, 1, 6)
+        )
 
     def test_a_bug_in_one_result_costs_one_database(self):
         """When one result cannot be written, the others are, and the record says so."""
@@ -317,7 +384,9 @@ class TestThrottle(DatabasesCase):
     def test_a_name_of_any_kind_can_be_written(self):
         """Markup, emoji, control characters and very long names harm nothing."""
         name = "<script>alert(1)</script>\x00\u202e\N{PILE OF POO}" + "x" * 500
-        _remote, project = self.add(users=[user(7, "ann@example.com", name)], kpis=[number("documents.a", 1, name)])
+        _remote, project = self.add(
+            users=[user(7, "ann@example.com", name)], kpis=[number("documents.a", 1, name)]
+        )
         self.synchronize_daily()
         self.assertEqual(project.database_state, "ok")
         ann = project.database_user_ids.filtered(lambda u: u.login == "ann@example.com")
@@ -326,7 +395,11 @@ class TestThrottle(DatabasesCase):
     def test_a_wrong_server_key_is_noted_and_fails_nothing(self):
         """With an encryption key that is missing or wrong, each record says what to do."""
         self.add_many(3)
-        for keys, code in (("", "secret_missing"), ("nonsense", "secret_malformed"), (None, "secret_wrong")):
+        for keys, code in (
+            ("", "secret_missing"),
+            ("nonsense", "secret_malformed"),
+            (None, "secret_wrong"),
+        ):
             with self.subTest(code):
                 from ..vault import generate_key
 
@@ -336,7 +409,10 @@ class TestThrottle(DatabasesCase):
                 self.synchronize_daily()
                 self.assertEqual(set(projects.mapped("database_error_code")), {code})
                 self.assertEqual(set(projects.mapped("database_state")), {"credentials"})
-                self.assertEqual(projects[0].database_last_error, VaultError.sentences[code.removeprefix("secret_")])
+                self.assertEqual(
+                    projects[0].database_last_error,
+                    VaultError.sentences[code.removeprefix("secret_")],
+                )
 
     def test_more_failures_than_threads(self):
         """When none of the first databases can even be tried, those behind them still are."""

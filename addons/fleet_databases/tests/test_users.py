@@ -10,12 +10,18 @@ class TestUsers(DatabasesCase):
     def setUp(self):
         super().setUp()
         self.remote, self.project = self.add(
-            users=[user(7, "ann@example.com", "Ann"), user(8, "joe@example.com", "Joe"), user(9, "kim@example.com", "Kim")]
+            users=[
+                user(7, "ann@example.com", "Ann"),
+                user(8, "joe@example.com", "Joe"),
+                user(9, "kim@example.com", "Kim"),
+            ]
         )
         self.synchronize(self.project)
 
     def get(self, remote_id):
-        return self.project.database_user_ids.filtered(lambda account: account.remote_id == remote_id)
+        return self.project.database_user_ids.filtered(
+            lambda account: account.remote_id == remote_id
+        )
 
     def test_the_same_account_under_another_login(self):
         """A renamed login is still the same account: the identifier there counts."""
@@ -23,12 +29,16 @@ class TestUsers(DatabasesCase):
         self.remote.get("joe@example.com").update(login="joseph@example.com", name="Joseph")
         self.synchronize(self.project)
         self.assertEqual(self.get(8), before)
-        self.assertEqual((before.login, before.login_key, before.name), ("joseph@example.com",) * 2 + ("Joseph",))
+        self.assertEqual(
+            (before.login, before.login_key, before.name), ("joseph@example.com",) * 2 + ("Joseph",)
+        )
         self.assertEqual(self.project.database_nb_users, 4)
 
     def test_who_is_gone_is_gone_here(self):
         """Removed, deactivated and external accounts disappear, in several databases at once."""
-        _remote, second = self.add("second", users=[user(7, "ann@example.com"), user(8, "joe@example.com")])
+        _remote, second = self.add(
+            "second", users=[user(7, "ann@example.com"), user(8, "joe@example.com")]
+        )
         self.synchronize(self.project | second)
         self.remote.users.remove(self.remote.get("joe@example.com"))
         self.remote.get("ann@example.com")["active"] = False

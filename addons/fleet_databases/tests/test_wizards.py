@@ -23,7 +23,12 @@ class WizardCase(DatabasesCase):
         wizard = (
             self.env["databases.invite.wizard"]
             .with_user(env_user)
-            .create({"project_ids": [(6, 0, (projects or self.both).ids)], "user_ids": [(6, 0, users.ids)]})
+            .create(
+                {
+                    "project_ids": [(6, 0, (projects or self.both).ids)],
+                    "user_ids": [(6, 0, users.ids)],
+                }
+            )
         )
         with self.enter_registry_test_mode():
             return self.results(wizard.action_invite())
@@ -70,7 +75,10 @@ class TestInvite(WizardCase):
     def test_once_more_changes_nothing(self):
         """Repeating an invitation changes nothing there, nothing here, and mails nobody."""
         self.invite(self.user | self.stranger)
-        before = ([dict(row) for row in self.one.users + self.two.users], self.both.database_user_ids)
+        before = (
+            [dict(row) for row in self.one.users + self.two.users],
+            self.both.database_user_ids,
+        )
         messages = self.both.message_ids
         _run, results = self.invite(self.user | self.stranger)
         self.assertEqual(set(results.values()), {"already"})
@@ -83,7 +91,9 @@ class TestInvite(WizardCase):
         self.invite(self.stranger)
         self.assertEqual(self.account(self.second, "bob@example.com").local_user_id, self.stranger)
         self.assertEqual(self.second.database_nb_users, 2)
-        self.assertIn(f"{self.manager.name} invited: bob@example.com", self.second.message_ids[0].body)
+        self.assertIn(
+            f"{self.manager.name} invited: bob@example.com", self.second.message_ids[0].body
+        )
         self.synchronize(self.second)
         self.assertEqual(len(self.account(self.second, "bob@example.com")), 1)
         self.assertGreater(self.account(self.second, "bob@example.com").remote_id, 0)
@@ -105,7 +115,9 @@ class TestInvite(WizardCase):
     def test_no_right_and_unreachable(self):
         """A database that refuses and one that does not answer are told apart; retry takes only them."""
         self.one.may_manage_users = False
-        gone = self.connect(self.server.add("gone"), database_url=f"http://gone.localhost:{self.free_port()}")
+        gone = self.connect(
+            self.server.add("gone"), database_url=f"http://gone.localhost:{self.free_port()}"
+        )
         run, results = self.invite(self.stranger, self.both | gone)
         self.assertEqual(
             results,
@@ -120,14 +132,19 @@ class TestInvite(WizardCase):
         self.one.may_manage_users = True
         with self.enter_registry_test_mode():
             again, results = self.results(run.with_user(self.manager).action_retry())
-        self.assertEqual(results, {("One", "bob@example.com"): "done", ("Gone", "bob@example.com"): "unreachable"})
+        self.assertEqual(
+            results,
+            {("One", "bob@example.com"): "done", ("Gone", "bob@example.com"): "unreachable"},
+        )
         self.assertEqual(again.kind, "invite")
 
     def test_an_invitation_that_fails_is_no_synchronisation_error(self):
         """A failed invitation leaves the count of synchronisation errors alone."""
         self.one.fault = "server"
         self.invite(self.stranger, self.first)
-        self.assertEqual((self.first.database_nb_synchro_errors, self.first.database_state), (0, "ok"))
+        self.assertEqual(
+            (self.first.database_nb_synchro_errors, self.first.database_state), (0, "ok")
+        )
 
     def test_a_login_that_is_no_address_is_named(self):
         """Users whose login is no e-mail address are named before anything is sent."""
@@ -161,7 +178,9 @@ class TestInvite(WizardCase):
         with self.assertRaises(AccessError):
             self.env["databases.remove.wizard"].with_user(self.user).create({})
         with self.assertRaisesRegex(AccessError, "Only a Databases Administrator"):
-            self.env["databases.run"].with_user(self.user)._start_and_open("invite", [{"project_id": self.first.id}])
+            self.env["databases.run"].with_user(self.user)._start_and_open(
+                "invite", [{"project_id": self.first.id}]
+            )
 
     def test_a_retry_of_ones_own_old_run_needs_the_right_too(self):
         """Somebody who was an administrator once cannot use an old run again."""
@@ -173,7 +192,9 @@ class TestInvite(WizardCase):
 
     def test_the_button_opens_the_wizard_for_odoo_databases(self):
         """Links outside Odoo have no users, so they are left out; alone they are refused."""
-        link = self.Project.create({"name": "L", "database_hosting": "other", "database_url": "https://x.example.com"})
+        link = self.Project.create(
+            {"name": "L", "database_hosting": "other", "database_url": "https://x.example.com"}
+        )
         action = (self.first | link).action_invite_users()
         self.assertEqual(action["context"]["default_project_ids"], [(6, 0, self.first.ids)])
         with self.assertRaisesRegex(UserError, "Select at least one Odoo database"):
@@ -213,7 +234,9 @@ class TestRemove(WizardCase):
         self.assertEqual(wizard.line_count, 2)
         _run, results = self.remove(self.account(self.first, "ann@example.com"), everywhere=True)
         self.assertEqual(set(results.values()), {"done"})
-        self.assertFalse(any(row["active"] for row in self.one.users + self.two.users if row["login"] != LOGIN))
+        self.assertFalse(
+            any(row["active"] for row in self.one.users + self.two.users if row["login"] != LOGIN)
+        )
 
     def test_once_more_changes_nothing(self):
         """An account that is gone or inactive already is a success, and leaves the list."""
@@ -239,9 +262,15 @@ class TestRemove(WizardCase):
 
     def test_an_underscore_in_a_login_is_no_wildcard(self):
         """Removing a_b removes a_b and nobody whose login looks like it."""
-        self.one.users += [user(20, "a_b@example.com"), user(21, "axb@example.com"), user(22, "%@example.com")]
+        self.one.users += [
+            user(20, "a_b@example.com"),
+            user(21, "axb@example.com"),
+            user(22, "%@example.com"),
+        ]
         self.synchronize(self.first)
-        self.remove(self.account(self.first, "a_b@example.com") | self.account(self.first, "%@example.com"))
+        self.remove(
+            self.account(self.first, "a_b@example.com") | self.account(self.first, "%@example.com")
+        )
         active = {row["login"] for row in self.one.users if row["active"]}
         self.assertEqual(active, {LOGIN, "ann@example.com", "axb@example.com"})
 
@@ -250,7 +279,9 @@ class TestRemove(WizardCase):
         self.first.database_url = f"http://gone.localhost:{self.free_port()}"
         self.first.database_api_key = self.one.key
         run, results = self.remove(self.account(self.first, "ann@example.com"))
-        self.assertEqual((results, run.failed_count), ({("One", "ann@example.com"): "unreachable"}, 1))
+        self.assertEqual(
+            (results, run.failed_count), ({("One", "ann@example.com"): "unreachable"}, 1)
+        )
         self.assertTrue(self.account(self.first, "ann@example.com"))
 
     def test_something_must_be_chosen(self):
@@ -263,5 +294,10 @@ class TestRemove(WizardCase):
         account = self.account(self.first, "ann@example.com")
         action = account.with_user(self.manager).action_remove()
         context = action["context"]
-        wizard = self.env["databases.remove.wizard"].with_user(self.manager).with_context(**context).create({})
+        wizard = (
+            self.env["databases.remove.wizard"]
+            .with_user(self.manager)
+            .with_context(**context)
+            .create({})
+        )
         self.assertEqual((wizard.database_user_ids, wizard.project_ids), (account, self.first))
