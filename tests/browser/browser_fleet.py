@@ -11,6 +11,7 @@ from typing import Any
 from unittest import mock
 
 import psycopg2
+
 from fleetdev import demo, demo_sync, odoo_run
 
 NAME = "browser"
@@ -37,7 +38,9 @@ class BrowserFleet(demo.Demo):
 
     def _projects(self, keys: dict[str, str]) -> list[dict[str, Any]]:
         projects = super()._projects(keys)
-        self.by_hand = next(values for values in projects if values["database_url"] == self.url(BY_HAND))
+        self.by_hand = next(
+            values for values in projects if values["database_url"] == self.url(BY_HAND)
+        )
         return [values for values in projects if values is not self.by_hand]
 
     def stop_at_once(self) -> None:
@@ -49,7 +52,9 @@ class BrowserFleet(demo.Demo):
 
     def project(self, name: str) -> int:
         """Return the id of the database of this name in the portal."""
-        [found] = self.portal.call("project.project", "search", [["name", "=", name], ["database_hosting", "!=", False]])
+        [found] = self.portal.call(
+            "project.project", "search", [["name", "=", name], ["database_hosting", "!=", False]]
+        )
         return found
 
     def add_user(self, name: str, login: str, group: str) -> None:

@@ -10,9 +10,10 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(HERE)]
 
 from browser_fleet import BrowserFleet, keep_running  # noqa: E402
-from fleetdev import chromium, databases, odoo_log, paths, postgres, setup  # noqa: E402
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright  # noqa: E402
 from screen import DESKTOP, Screen  # noqa: E402
+
+from fleetdev import chromium, databases, odoo_log, paths, postgres, setup  # noqa: E402
 
 PICTURES = paths.RUN / "browser"
 EXPECTED_IN_LOG = (
@@ -46,7 +47,9 @@ def fleet() -> Iterator[BrowserFleet]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium.ensure(), args=list(chromium.FLAGS))
+        browser = playwright.chromium.launch(
+            executable_path=chromium.ensure(), args=list(chromium.FLAGS)
+        )
         yield browser
         browser.close()
 
@@ -84,7 +87,9 @@ def open_screen(
     """Open the portal as a user. A fault that the browser's console tells fails the test."""
     screens: list[Screen] = []
 
-    def open_as(login: str = "admin", password: str = "admin", size: tuple[int, int] = DESKTOP) -> Screen:
+    def open_as(
+        login: str = "admin", password: str = "admin", size: tuple[int, int] = DESKTOP
+    ) -> Screen:
         screens.append(Screen(session(login, password, size).new_page(), fleet.url("portal")))
         return screens[-1]
 

@@ -20,7 +20,8 @@ class Screen:
         page.on("response", self._on_response)
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
+        # The plain page of a report names no icon, so the browser asks for one by itself.
+        if message.type == "error" and not message.location["url"].endswith("/favicon.ico"):
             self.faults.append(f"console: {message.text}")
 
     def _on_response(self, response: Response) -> None:

@@ -19,7 +19,9 @@ def test_the_list_shows_state_and_figures_of_each_database(screen: Screen) -> No
     expect(screen.cell("Nowhere Antiques", "database_state")).to_have_text("Unreachable")
 
 
-def test_kpis_are_columns_without_being_asked_for_and_statuses_have_their_colours(screen: Screen) -> None:
+def test_kpis_are_columns_without_being_asked_for_and_statuses_have_their_colours(
+    screen: Screen,
+) -> None:
     screen.open_list()
     vat = screen.kpi_cell("Alpine Outdoor", "VAT Return")
     expect(vat).to_have_text("Late")
@@ -86,10 +88,14 @@ def test_the_kanban_shows_the_same_databases(screen: Screen, page: Page) -> None
     card = page.locator(".o_kanban_record", has_text="Alpine Outdoor")
     expect(card.locator("[data-status='late']")).to_be_visible()
     expect(card).to_contain_text("Inbox 14")
-    expect(page.locator(".o_kanban_record", has_text="Dune Travel")).to_contain_text("Invalid apikey")
+    expect(page.locator(".o_kanban_record", has_text="Dune Travel")).to_contain_text(
+        "Invalid apikey"
+    )
 
 
-def test_connect_opens_the_database_in_a_new_tab(screen: Screen, page: Page, fleet: BrowserFleet) -> None:
+def test_connect_opens_the_database_in_a_new_tab(
+    screen: Screen, page: Page, fleet: BrowserFleet
+) -> None:
     screen.open_list()
     asked: list[str] = []
     page.context.on("request", lambda request: asked.append(request.url))
@@ -100,9 +106,13 @@ def test_connect_opens_the_database_in_a_new_tab(screen: Screen, page: Page, fle
     opened.value.close()
 
 
-def test_connect_opens_the_plain_url_of_what_is_outside_odoo(screen: Screen, page: Page, fleet: BrowserFleet) -> None:
+def test_connect_opens_the_plain_url_of_what_is_outside_odoo(
+    screen: Screen, page: Page, fleet: BrowserFleet
+) -> None:
     url = f"{fleet.url('birch')}/web/health"
-    with fleet.temporary_databases([{"name": "Outside", "database_hosting": "other", "database_url": url}]) as [project]:
+    with fleet.temporary_databases(
+        [{"name": "Outside", "database_hosting": "other", "database_url": url}]
+    ) as [project]:
         screen.open_form(project)
         expect(page.locator("[name='database_name']")).to_have_count(0)
         expect(page.get_by_role("button", name="Synchronize")).to_have_count(0)
@@ -113,10 +123,14 @@ def test_connect_opens_the_plain_url_of_what_is_outside_odoo(screen: Screen, pag
         opened.value.close()
 
 
-def test_a_search_without_a_find_explains_how_databases_come_here(screen: Screen, page: Page) -> None:
+def test_a_search_without_a_find_explains_how_databases_come_here(
+    screen: Screen, page: Page
+) -> None:
     screen.open_list()
     page.locator(".o_searchview_input").fill("no database has this name")
-    page.locator(".o_searchview_autocomplete .o-dropdown-item", has_text="Search Database for").first.click()
+    page.locator(
+        ".o_searchview_autocomplete .o-dropdown-item", has_text="Search Database for"
+    ).first.click()
     help_text = page.locator(".o_view_nocontent")
     expect(help_text).to_contain_text("Add the first one")
     expect(help_text).to_contain_text("CSV")

@@ -94,9 +94,17 @@ def test_the_bin_removes_an_account_from_every_database_and_a_report_tells(
     assert fleet.account("alpine", MIA) is False
 
     run = re.search(r"/(\d+)$", page.url.split("?")[0])
-    page.goto(f"{fleet.url('portal')}/report/html/fleet_databases.report_databases_run/{run.group(1)}")
+    page.goto(
+        f"{fleet.url('portal')}/report/html/fleet_databases.report_databases_run/{run.group(1)}"
+    )
     report = page.locator("body")
-    for text in ("Off-boarding Report", "Mia Laurent", "Alpine Outdoor", fleet.url("birch"), "Complete:"):
+    for text in (
+        "Off-boarding Report",
+        "Mia Laurent",
+        "Alpine Outdoor",
+        fleet.url("birch"),
+        "Complete:",
+    ):
         expect(report).to_contain_text(text)
 
 
@@ -105,7 +113,9 @@ def test_an_account_that_was_removed_is_reactivated_by_an_invitation(
 ) -> None:
     noah = "noah.keller@northwind.example.com"
     screen.open_form(fleet.project("Alpine Outdoor"))
-    page.locator(".o_databases_users .o_data_row", has_text=noah).locator("button[name='action_remove']").click()
+    page.locator(".o_databases_users .o_data_row", has_text=noah).locator(
+        "button[name='action_remove']"
+    ).click()
     page.locator(".modal").get_by_role("button", name="Remove").click()
     expect(screen.result("Alpine Outdoor")).to_contain_text("Done")
     assert fleet.account("alpine", noah) is False

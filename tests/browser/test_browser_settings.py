@@ -23,7 +23,9 @@ def test_the_key_of_odoo_com_is_stored_and_never_shown(screen: Screen, page: Pag
     screen.open(SETTINGS, ".app_settings_block")
     key = page.locator("[name='databases_odoocom_key'] input")
     expect(key).to_have_attribute("placeholder", "Stored. Fill in a new one to replace it")
-    expect(page.locator("[name='databases_odoocom_login'] input")).to_have_value("partner@northwind.example.com")
+    expect(page.locator("[name='databases_odoocom_login'] input")).to_have_value(
+        "partner@northwind.example.com"
+    )
     assert "0123456789abcdef" not in page.content()
     page.get_by_role("button", name="Forget the Key").click()
     page.locator(".modal .btn-primary").click()
@@ -72,11 +74,15 @@ def test_a_database_user_sees_their_own_databases_and_no_secrets(
 def test_who_has_no_account_anywhere_is_told_so(open_screen: Callable[..., Screen]) -> None:
     rita = open_screen(RITA, RITA)
     rita.open("/odoo/databases", ".o_view_nocontent")
-    expect(rita.page.locator(".o_view_nocontent")).to_contain_text("Ask a Databases Administrator to invite you")
+    expect(rita.page.locator(".o_view_nocontent")).to_contain_text(
+        "Ask a Databases Administrator to invite you"
+    )
     expect(rita.page.locator(".o_fleet_dashboard")).to_have_count(0)
 
 
-def test_everything_fits_on_a_phone(open_screen: Callable[..., Screen], fleet: BrowserFleet) -> None:
+def test_everything_fits_on_a_phone(
+    open_screen: Callable[..., Screen], fleet: BrowserFleet
+) -> None:
     phone = open_screen(size=PHONE)
     page: Page = phone.page
     phone.open("/odoo/databases", ".o_kanban_renderer")
