@@ -31,5 +31,6 @@
     "assets": {
         "web.assets_backend": ["fleet_databases/static/src/**/*"],
     },
+    "uninstall_hook": "uninstall_hook",
     "application": True,
 }

@@ -44,7 +44,9 @@ def get_flag(name: str) -> bool:
 
 def secret_keys() -> tuple[str, ...]:
     """Return the Fernet keys, the one that encrypts first."""
-    return tuple(key for key in (part.strip() for part in get_option("fleet_secret_keys").split(",")) if key)
+    return tuple(
+        key for key in (part.strip() for part in get_option("fleet_secret_keys").split(",")) if key
+    )
 
 
 def network_policy() -> NetworkPolicy:

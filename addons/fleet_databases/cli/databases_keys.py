@@ -59,7 +59,7 @@ class DatabasesKeys(Command):
         parser.add_argument("-d", "--database", help="database whose API keys are rotated")
         options, server_args = parser.parse_known_args(args)
         if options.action == "generate":
-            print(generate_key())  # noqa: T201
+            print(generate_key())
             return
         if not options.database:
             parser.error("rotate needs the name of a database: -d NAME")
@@ -70,7 +70,7 @@ class DatabasesKeys(Command):
             count = self._rotate(options.database)
         except VaultError as error:
             sys.exit(str(error))
-        print(f"{count} API key(s) of {options.database} are encrypted with the first key now.")  # noqa: T201
+        print(f"{count} API key(s) of {options.database} are encrypted with the first key now.")
 
     def _rotate(self, database):
         """Encrypt every stored key of ``database`` anew, all of them or none; return how many."""
@@ -84,7 +84,9 @@ class DatabasesKeys(Command):
                     try:
                         cr.execute(update, [vault.rotate(token), record_id])
                     except VaultError as error:
-                        raise SystemExit(f"{what} {record_id}: {error} Nothing was changed.") from error
+                        raise SystemExit(
+                            f"{what} {record_id}: {error} Nothing was changed."
+                        ) from error
                     count += 1
         # Running servers keep the parameters in memory: tell them to read them again.
         registry.clear_cache("stable")

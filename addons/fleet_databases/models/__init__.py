@@ -1,15 +1,17 @@
-from . import databases_sentences
-from . import databases_run
-from . import databases_run_line
-from . import databases_user
-from . import databases_kpi
-from . import databases_kpi_set
-from . import databases_kpi_value
-from . import databases_kpi_threshold
-from . import databases_kpi_alert
-from . import databases_writer
-from . import databases_odoocom
-from . import project_project
-from . import rating_rating
-from . import res_config_settings
-from . import res_users
+from . import (
+    databases_kpi,
+    databases_kpi_alert,
+    databases_kpi_set,
+    databases_kpi_threshold,
+    databases_kpi_value,
+    databases_odoocom,
+    databases_run,
+    databases_run_line,
+    databases_sentences,
+    databases_user,
+    databases_writer,
+    project_project,
+    rating_rating,
+    res_config_settings,
+    res_users,
+)

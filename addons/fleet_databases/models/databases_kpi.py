@@ -13,7 +13,9 @@ class DatabasesKpi(models.Model):
 
     name = fields.Char(required=True, help="Heading of the column in the list of databases.")
     technical_name = fields.Char(required=True, readonly=True)
-    property_name = fields.Char(compute="_compute_property_name", store=True, export_string_translation=False)
+    property_name = fields.Char(
+        compute="_compute_property_name", store=True, export_string_translation=False
+    )
     kpi_type = fields.Selection(
         [("integer", "Number"), ("return_status", "Status of a return")],
         "Type",
@@ -27,12 +29,16 @@ class DatabasesKpi(models.Model):
     _technical_name_uniq = models.UniqueIndex(
         "(technical_name, kpi_type)", "This KPI is in the catalogue already."
     )
-    _property_name_uniq = models.UniqueIndex("(property_name)", "This KPI is in the catalogue already.")
+    _property_name_uniq = models.UniqueIndex(
+        "(property_name)", "This KPI is in the catalogue already."
+    )
 
     @api.depends("technical_name", "kpi_type")
     def _compute_property_name(self):
         for kpi in self:
-            kpi.property_name = self._get_property_name(kpi.technical_name or "", kpi.kpi_type or "")
+            kpi.property_name = self._get_property_name(
+                kpi.technical_name or "", kpi.kpi_type or ""
+            )
 
     @api.model
     def _get_property_name(self, technical_name, kpi_type):

@@ -42,12 +42,15 @@ class DatabasesKpiSet(models.Model):
         missing = {
             (kpi.id, kpi.type): kpi
             for kpi in kpis
-            if (kpi.id, kpi.type) not in known and Kpi._get_property_name(kpi.id, kpi.type) not in taken
+            if (kpi.id, kpi.type) not in known
+            and Kpi._get_property_name(kpi.id, kpi.type) not in taken
         }
         room = max(MAX_KPIS - len(known), 0)
         if missing and room:
             # One writer at a time, or one would undo the columns of the other.
-            self.env.cr.execute(SQL("SELECT 1 FROM databases_kpi_set WHERE id = %s FOR UPDATE", self.id))
+            self.env.cr.execute(
+                SQL("SELECT 1 FROM databases_kpi_set WHERE id = %s FOR UPDATE", self.id)
+            )
             created = Kpi.create(
                 [
                     {"technical_name": kpi.id, "name": kpi.name, "kpi_type": kpi.type}
@@ -65,6 +68,11 @@ class DatabasesKpiSet(models.Model):
         self.kpi_definition = [
             {"name": kpi.property_name, "string": kpi.name, "type": "integer"}
             if kpi.kpi_type == "integer"
-            else {"name": kpi.property_name, "string": kpi.name, "type": "selection", "selection": statuses}
+            else {
+                "name": kpi.property_name,
+                "string": kpi.name,
+                "type": "selection",
+                "selection": statuses,
+            }
             for kpi in kpis
         ]

@@ -43,7 +43,10 @@ class DatabasesKpiThreshold(models.Model):
         for threshold in self:
             if threshold.kpi_type == "return_status" and not threshold.status:
                 raise ValidationError(
-                    self.env._("Choose the Status from which %(kpi)s gives an activity.", kpi=threshold.kpi_id.name)
+                    self.env._(
+                        "Choose the Status from which %(kpi)s gives an activity.",
+                        kpi=threshold.kpi_id.name,
+                    )
                 )
 
     @api.depends("kpi_id", "operator", "value", "status")
@@ -69,7 +72,9 @@ class DatabasesKpiThreshold(models.Model):
         """Tell whether ``value``, an integer or a status, asks for an activity."""
         self.ensure_one()
         if value in RETURN_STATUSES:
-            return bool(self.status) and RETURN_STATUSES.index(value) <= RETURN_STATUSES.index(self.status)
+            return bool(self.status) and RETURN_STATUSES.index(value) <= RETURN_STATUSES.index(
+                self.status
+            )
         return value >= self.value if self.operator == ">=" else value <= self.value
 
     @api.model
@@ -81,13 +86,21 @@ class DatabasesKpiThreshold(models.Model):
         thresholds = self.sudo().search([])
         if not thresholds:
             return
-        projects = self.env["project.project"].sudo().browse({project for project, _kpi, _value in figures})
+        projects = (
+            self.env["project.project"]
+            .sudo()
+            .browse({project for project, _kpi, _value in figures})
+        )
         alerts = {
             (alert.threshold_id, alert.project_id.id): alert
-            for alert in self.env["databases.kpi.alert"].sudo().search([("project_id", "in", projects.ids)])
+            for alert in self.env["databases.kpi.alert"]
+            .sudo()
+            .search([("project_id", "in", projects.ids)])
         }
         for project_id, kpi_id, value in figures:
-            for threshold in thresholds.filtered(lambda threshold, kpi_id=kpi_id: threshold.kpi_id.id == kpi_id):
+            for threshold in thresholds.filtered(
+                lambda threshold, kpi_id=kpi_id: threshold.kpi_id.id == kpi_id
+            ):
                 if threshold.project_ids and project_id not in threshold.project_ids.ids:
                     continue
                 alert = alerts.get((threshold, project_id))
@@ -97,7 +110,9 @@ class DatabasesKpiThreshold(models.Model):
                     alert.unlink()
 
     def _give_alert(self, project, value):
-        self.env["databases.kpi.alert"].sudo().create({"threshold_id": self.id, "project_id": project.id})
+        self.env["databases.kpi.alert"].sudo().create(
+            {"threshold_id": self.id, "project_id": project.id}
+        )
         shown = dict(self._get_statuses()).get(value, value)
         project._schedule_database_activity(
             self.env._("%(kpi)s is %(value)s", kpi=self.kpi_id.name, value=shown),

@@ -17,7 +17,9 @@ class DatabasesKpiValue(models.Model):
     project_id = fields.Many2one(
         "project.project", "Database", required=True, index=True, ondelete="cascade", readonly=True
     )
-    kpi_id = fields.Many2one("databases.kpi", "KPI", required=True, ondelete="cascade", readonly=True)
+    kpi_id = fields.Many2one(
+        "databases.kpi", "KPI", required=True, ondelete="cascade", readonly=True
+    )
     date = fields.Date(required=True, readonly=True, index=True)
     value = fields.Integer(readonly=True)
     status = fields.Selection("_get_statuses", readonly=True)
@@ -41,7 +43,13 @@ class DatabasesKpiValue(models.Model):
         """
         today = fields.Date.today()
         rows = [
-            (project, kpi, today, 0 if value in RETURN_STATUSES else value, value if value in RETURN_STATUSES else None)
+            (
+                project,
+                kpi,
+                today,
+                0 if value in RETURN_STATUSES else value,
+                value if value in RETURN_STATUSES else None,
+            )
             for project, kpi, value in figures
         ]
         if not rows:

@@ -55,7 +55,10 @@ class DatabasesOdoocom(models.AbstractModel):
     @api.model
     def _cron_pull(self):
         """Pull the account's databases every day; without credentials there is nothing to do."""
-        if all(self.env["ir.config_parameter"].sudo().get_param(name) for name in (LOGIN_PARAMETER, SECRET_PARAMETER)):
+        if all(
+            self.env["ir.config_parameter"].sudo().get_param(name)
+            for name in (LOGIN_PARAMETER, SECRET_PARAMETER)
+        ):
             self._pull()
 
     @api.model
@@ -67,8 +70,12 @@ class DatabasesOdoocom(models.AbstractModel):
         run = self.env["databases.run"].sudo().create({"kind": "discover", "user_id": self.env.uid})
         try:
             login, key = self._get_credentials()
-            self.env["ir.cron"]._commit_progress(remaining=1)  # no transaction waits for the network
-            hosted, notes = OdooCom(settings.odoocom_url(), login, key, settings.network_policy()).databases()
+            self.env["ir.cron"]._commit_progress(
+                remaining=1
+            )  # no transaction waits for the network
+            hosted, notes = OdooCom(
+                settings.odoocom_url(), login, key, settings.network_policy()
+            ).databases()
         except (RemoteError, VaultError) as error:
             code = error.code if isinstance(error, RemoteError) else f"secret_{error.code}"
             params = error.params if isinstance(error, RemoteError) else {}
@@ -96,13 +103,18 @@ class DatabasesOdoocom(models.AbstractModel):
             except (ValueError, UserError, IntegrityError) as error:
                 _logger.info("Pull from Odoo.com: %s: %s", database.name, error)
                 reason = str(error).partition("\n")[0]
-                remarks.append(self.env._("%(name)s: %(reason)s", name=database.name, reason=reason))
+                remarks.append(
+                    self.env._("%(name)s: %(reason)s", name=database.name, reason=reason)
+                )
                 complete = False
                 continue
             seen |= project
             if result == "left":
                 remarks.append(
-                    self.env._("%(name)s: As it seems to be configured we have left it as is", name=project.name)
+                    self.env._(
+                        "%(name)s: As it seems to be configured we have left it as is",
+                        name=project.name,
+                    )
                 )
             self._add_line(run, project, result)
         if complete:
@@ -112,14 +124,22 @@ class DatabasesOdoocom(models.AbstractModel):
     @api.model
     def _get_default_host(self, name):
         """Return the host of a database that is listed without one: Odoo Online names it so."""
-        return f"{name}.odoo.com" if re.fullmatch(r"[a-z0-9][a-z0-9-]*", name or "", re.IGNORECASE) else ""
+        return (
+            f"{name}.odoo.com"
+            if re.fullmatch(r"[a-z0-9][a-z0-9-]*", name or "", re.IGNORECASE)
+            else ""
+        )
 
     @api.model
     def _find_project(self, database, url):
         Project = self.env["project.project"].sudo().with_context(active_test=False)
-        found = Project.search([("database_hosting", "!=", False), ("database_url", "=", url)], limit=1)
+        found = Project.search(
+            [("database_hosting", "!=", False), ("database_url", "=", url)], limit=1
+        )
         if not found and database.uuid:
-            found = Project.search([("database_hosting", "=", "saas"), ("database_uuid", "=", database.uuid)], limit=1)
+            found = Project.search(
+                [("database_hosting", "=", "saas"), ("database_uuid", "=", database.uuid)], limit=1
+            )
         return found
 
     @api.model
@@ -135,7 +155,11 @@ class DatabasesOdoocom(models.AbstractModel):
             values.update(active=True, database_unlisted=False)
         if project.database_api_login:
             values.pop("database_api_login")
-        changed = {name: value for name, value in values.items() if (project[name] or False) != (value or False)}
+        changed = {
+            name: value
+            for name, value in values.items()
+            if (project[name] or False) != (value or False)
+        }
         if changed:
             project.write(changed)
         return project, "updated" if changed else "unchanged"
@@ -161,7 +185,9 @@ class DatabasesOdoocom(models.AbstractModel):
     def _create_project(self, values):
         template_sudo = self.env["project.project"]._get_database_template()
         if template_sudo and template_sudo.active:
-            return template_sudo.with_context(mail_create_nolog=True).action_create_from_template(values)
+            return template_sudo.with_context(mail_create_nolog=True).action_create_from_template(
+                values
+            )
         return self.env["project.project"].sudo().create(values)
 
     @api.model
@@ -199,16 +225,23 @@ class DatabasesOdoocom(models.AbstractModel):
         absent.action_archive()
         absent.database_unlisted = True
         for project in absent:
-            project._message_log(body=self.env._("Archived: Odoo.com no longer lists this database."))
+            project._message_log(
+                body=self.env._("Archived: Odoo.com no longer lists this database.")
+            )
             self._add_line(run, project, "archived")
         return []
 
     @api.model
     def _pull_now(self):
         """Pull while the user waits; return the action that shows the result."""
-        login, secret = (self.env["ir.config_parameter"].sudo().get_param(n) for n in (LOGIN_PARAMETER, SECRET_PARAMETER))
+        login, secret = (
+            self.env["ir.config_parameter"].sudo().get_param(n)
+            for n in (LOGIN_PARAMETER, SECRET_PARAMETER)
+        )
         if not login or not secret:
-            raise UserError(self.env._("Fill in the API User and the API Key of Odoo.com in Settings first."))
+            raise UserError(
+                self.env._("Fill in the API User and the API Key of Odoo.com in Settings first.")
+            )
         with self.env["databases.run"]._own_transaction() as Run:
             run_id = Run.env["databases.odoocom"]._pull().id
         return {

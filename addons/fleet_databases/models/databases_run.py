@@ -140,7 +140,9 @@ class DatabasesRun(models.Model):
 
     @api.model
     def _get_unfinished(self, kind):
-        return self.search([("kind", "=", kind), ("state", "=", "running"), ("background", "=", True)], limit=1)
+        return self.search(
+            [("kind", "=", kind), ("state", "=", "running"), ("background", "=", True)], limit=1
+        )
 
     @api.model
     def _cron_work(self):
@@ -220,7 +222,9 @@ class DatabasesRun(models.Model):
             self.env.invalidate_all()
             jobs = self._prepare_jobs(rows)
             failed = len({row["project_id"] for row in rows}) - len(jobs)
-            self.env["ir.cron"]._commit_progress(failed)  # nothing is asked before the claim is safe
+            self.env["ir.cron"]._commit_progress(
+                failed
+            )  # nothing is asked before the claim is safe
             if jobs:
                 return jobs
             # None of these could even be tried; there may be others behind them.
@@ -276,7 +280,9 @@ class DatabasesRun(models.Model):
             groups[row["project_id"]].append(row)
         now, policy = fields.Datetime.now(), settings.network_policy()
         projects = self.env["project.project"].sudo().browse(groups).with_context(active_test=False)
-        projects.fetch(["database_url", "database_name", "database_api_login", "database_api_key_secret"])
+        projects.fetch(
+            ["database_url", "database_name", "database_api_login", "database_api_key_secret"]
+        )
         jobs = []
         for project in projects:
             lines = groups[project.id]
@@ -343,7 +349,9 @@ class DatabasesRun(models.Model):
                 self.env.invalidate_all()
                 time.sleep(0.05 * attempt)
             except Exception:
-                _logger.exception("Results of databases %s", [job["project"] for job, _result in results])
+                _logger.exception(
+                    "Results of databases %s", [job["project"] for job, _result in results]
+                )
                 self.env.cr.rollback()
                 self.env.invalidate_all()
                 return False
@@ -372,7 +380,12 @@ class DatabasesRun(models.Model):
         """Note on the record, and on the lines, why a job has no result."""
         lines = self.env["databases.run.line"].sudo().browse([line["id"] for line in job["lines"]])
         lines.exists().write(
-            {"state": "failed", "result": "failed", "error_code": code, "date_done": fields.Datetime.now()}
+            {
+                "state": "failed",
+                "result": "failed",
+                "error_code": code,
+                "date_done": fields.Datetime.now(),
+            }
         )
         if job["kind"] == "sync":
             self.env["databases.writer"].sudo()._count_error(job["project"], code, {})
@@ -382,7 +395,12 @@ class DatabasesRun(models.Model):
     def _fail_unclaimed(self, run):
         """Say of the lines that could not be claimed that another worker has their database."""
         run.line_ids.filtered(lambda line: line.state == "queued").write(
-            {"state": "failed", "result": "failed", "error_code": "busy", "date_done": fields.Datetime.now()}
+            {
+                "state": "failed",
+                "result": "failed",
+                "error_code": "busy",
+                "date_done": fields.Datetime.now(),
+            }
         )
         self.env.flush_all()
 
@@ -415,7 +433,9 @@ class DatabasesRun(models.Model):
         """Delete old runs; who was invited and removed is kept for two years."""
         now = fields.Datetime.now()
         for kind, days in KEEP_DAYS.items():
-            self.search([("kind", "=", kind), ("date_start", "<", now - timedelta(days=days))]).unlink()
+            self.search(
+                [("kind", "=", kind), ("date_start", "<", now - timedelta(days=days))]
+            ).unlink()
 
     # ------------------------------------------------------------------
     # Actions
@@ -471,7 +491,9 @@ class DatabasesRun(models.Model):
         self.ensure_one()
         failed = self.line_ids.filtered(lambda line: line.state == "failed")
         if not failed:
-            raise UserError(self.env._("Nothing failed in this run, so there is nothing to try again."))
+            raise UserError(
+                self.env._("Nothing failed in this run, so there is nothing to try again.")
+            )
         items = [
             {"project_id": line.project_id.id, "login": line.login, "user_name": line.user_name}
             for line in failed
@@ -481,8 +503,12 @@ class DatabasesRun(models.Model):
     @api.model
     def _start_and_open(self, kind, items):
         """Work on ``items``, in the background when they are many, and open the run."""
-        if kind != "sync" and not self.env.user.has_group("fleet_databases.group_databases_manager"):
-            raise AccessError(self.env._("Only a Databases Administrator may invite or remove users."))
+        if kind != "sync" and not self.env.user.has_group(
+            "fleet_databases.group_databases_manager"
+        ):
+            raise AccessError(
+                self.env._("Only a Databases Administrator may invite or remove users.")
+            )
         background = len({item["project_id"] for item in items}) > FOREGROUND_LIMIT
         run = self._start(kind, items, background)
         return run._action_follow() if background else run.action_open()

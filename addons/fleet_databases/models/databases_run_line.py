@@ -11,7 +11,9 @@ class DatabasesRunLine(models.Model):
     _log_access = False
     _rec_name = "project_id"
 
-    run_id = fields.Many2one("databases.run", required=True, index=True, ondelete="cascade", readonly=True)
+    run_id = fields.Many2one(
+        "databases.run", required=True, index=True, ondelete="cascade", readonly=True
+    )
     project_id = fields.Many2one(
         "project.project", "Database", required=True, index=True, ondelete="cascade", readonly=True
     )
@@ -47,7 +49,9 @@ class DatabasesRunLine(models.Model):
     notes = fields.Text("Remarks", readonly=True)
     seconds = fields.Float("Duration (s)", digits=(8, 1), readonly=True)
     date_done = fields.Datetime("Finished At", readonly=True)
-    attempts = fields.Integer(required=True, default=0, readonly=True, export_string_translation=False)
+    attempts = fields.Integer(
+        required=True, default=0, readonly=True, export_string_translation=False
+    )
     lease_token = fields.Char(readonly=True, export_string_translation=False)
     lease_until = fields.Datetime(readonly=True, export_string_translation=False)
 

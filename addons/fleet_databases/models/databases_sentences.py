@@ -63,13 +63,19 @@ REMOTE_SENTENCES = {
         "revoked); create a new key there and enter it here."
     ),
     "blocked": _lt("We do not connect to %(host)s because %(reason)s; check the URL."),
-    "unresolved": _lt("The name %(host)s is not known on the network; check the spelling of the URL."),
-    "refused": _lt("Nothing answers at %(host)s; check the URL and whether that server is running."),
+    "unresolved": _lt(
+        "The name %(host)s is not known on the network; check the spelling of the URL."
+    ),
+    "refused": _lt(
+        "Nothing answers at %(host)s; check the URL and whether that server is running."
+    ),
     "timeout": _lt(
         "Timeout: %(host)s did not finish its answer within %(seconds)s seconds; it is slow "
         "or unreachable, so check the URL or try again later."
     ),
-    "interrupted": _lt("%(host)s closed the connection before its answer was complete; try again later."),
+    "interrupted": _lt(
+        "%(host)s closed the connection before its answer was complete; try again later."
+    ),
     "tls": _lt(
         "The secure connection to %(host)s was not accepted because %(reason)s; have it "
         "corrected there, or enter that server's own certificate authority here."
@@ -95,8 +101,7 @@ REMOTE_SENTENCES = {
         "URL, or what filters the network in between."
     ),
     "no_model": _lt(
-        "%(host)s does not know %(model)s; its version is too old or a module is missing "
-        "there."
+        "%(host)s does not know %(model)s; its version is too old or a module is missing there."
     ),
     "no_method": _lt(
         "%(host)s does not know %(method)s of %(model)s; its version is too old or a module "
@@ -116,7 +121,9 @@ REMOTE_SENTENCES = {
         "%(host)s sent an answer that we cannot read; check that it is an Odoo server of a "
         "version from 14 on."
     ),
-    "too_large": _lt("The answer of %(host)s is larger than we accept (%(limit)s); nothing of it was kept."),
+    "too_large": _lt(
+        "The answer of %(host)s is larger than we accept (%(limit)s); nothing of it was kept."
+    ),
     "portal_account": _lt(
         "%(login)s has a portal account at %(host)s; its type has to be changed to internal "
         "user there first."
@@ -146,9 +153,7 @@ PHRASES = {
     "it leads into a private network, which the server's configuration does not allow": _lt(
         "it leads into a private network, which the server's configuration does not allow"
     ),
-    "it leads to a reserved or internal address": _lt(
-        "it leads to a reserved or internal address"
-    ),
+    "it leads to a reserved or internal address": _lt("it leads to a reserved or internal address"),
     "too many headers or pieces": _lt("too many headers or pieces"),
     "no reason given": _lt("no reason given"),
     "no such record": _lt("no such record"),
@@ -185,7 +190,11 @@ OWN_SENTENCES = {
 
 SENTENCES = {**REMOTE_SENTENCES, **OWN_SENTENCES}
 
-OWN_STATES = {"secret_missing": "credentials", "secret_malformed": "credentials", "secret_wrong": "credentials"}
+OWN_STATES = {
+    "secret_missing": "credentials",
+    "secret_malformed": "credentials",
+    "secret_wrong": "credentials",
+}
 
 
 def error_state(code: str) -> str:

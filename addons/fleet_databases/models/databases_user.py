@@ -42,10 +42,18 @@ class DatabasesUser(models.Model):
     @api.depends("login_key")
     def _compute_local_user_id(self):
         keys = [user.login_key for user in self if user.login_key]
-        local_users = self.env["res.users"].search([("share", "=", False)]).filtered(
-            lambda local: local._get_database_login() in keys or (local.email_normalized or "") in keys
+        local_users = (
+            self.env["res.users"]
+            .search([("share", "=", False)])
+            .filtered(
+                lambda local: (
+                    local._get_database_login() in keys or (local.email_normalized or "") in keys
+                )
+            )
         )
-        by_email = {local.email_normalized: local for local in local_users if local.email_normalized}
+        by_email = {
+            local.email_normalized: local for local in local_users if local.email_normalized
+        }
         # A login is unique and an e-mail address is not: the login decides.
         by_login = {**by_email, **{local._get_database_login(): local for local in local_users}}
         for user in self:
@@ -56,8 +64,12 @@ class DatabasesUser(models.Model):
         if operator not in ("in", "not in"):
             return NotImplemented
         Users = self.env["res.users"].sudo()
-        chosen = Users.search([("share", "=", False)]) if set(value) <= {False} else Users.browse(value)
-        keys = {local._get_database_login() for local in chosen} | set(chosen.mapped("email_normalized"))
+        chosen = (
+            Users.search([("share", "=", False)]) if set(value) <= {False} else Users.browse(value)
+        )
+        keys = {local._get_database_login() for local in chosen} | set(
+            chosen.mapped("email_normalized")
+        )
         found = [("login_key", "in", [key for key in keys if key])]
         if set(value) <= {False}:
             return found if operator == "not in" else ["!", *found]
@@ -66,7 +78,9 @@ class DatabasesUser(models.Model):
     @api.depends("name", "login")
     def _compute_display_name(self):
         for user in self:
-            user.display_name = user.login if user.name == user.login else f"{user.name} ({user.login})"
+            user.display_name = (
+                user.login if user.name == user.login else f"{user.name} ({user.login})"
+            )
 
     def action_open_database(self):
         """Open the database in which this account is."""
@@ -75,6 +89,8 @@ class DatabasesUser(models.Model):
 
     def action_remove(self):
         """Open the wizard that deactivates this account, here or wherever it appears."""
-        action = self.project_id._open_users_wizard("databases.remove.wizard", self.env._("Remove Users"))
+        action = self.project_id._open_users_wizard(
+            "databases.remove.wizard", self.env._("Remove Users")
+        )
         action["context"]["default_database_user_ids"] = [(6, 0, self.ids)]
         return action

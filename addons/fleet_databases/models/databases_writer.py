@@ -61,10 +61,14 @@ class DatabasesWriter(models.AbstractModel):
             if snapshot.version:
                 values["database_version"] = snapshot.version.text
             if snapshot.protocol and (
-                snapshot.protocol != project.database_protocol or not project._is_protocol_fresh(now)
+                snapshot.protocol != project.database_protocol
+                or not project._is_protocol_fresh(now)
             ):
                 values.update(database_protocol=snapshot.protocol, database_protocol_date=now)
-            key = (tuple(sorted(values.items())), tuple(sorted(error.params.items())) if error else ())
+            key = (
+                tuple(sorted(values.items())),
+                tuple(sorted(error.params.items())) if error else (),
+            )
             alike[key] |= project
         for (values, params), projects in alike.items():
             values = {**dict(values), "database_error_params": dict(params) or False}
@@ -109,15 +113,25 @@ class DatabasesWriter(models.AbstractModel):
         catalogue = kpi_set._ensure_columns([kpi for kpis in wanted.values() for kpi in kpis])
         figures = []
         for project, kpis in wanted.items():
-            values = {catalogue[kpi.id, kpi.type]: kpi.value for kpi in kpis if (kpi.id, kpi.type) in catalogue}
+            values = {
+                catalogue[kpi.id, kpi.type]: kpi.value
+                for kpi in kpis
+                if (kpi.id, kpi.type) in catalogue
+            }
             values.update(self._get_zeros(project, values, catalogue.values()))
             self._write_columns(project, values)
-            documents = sum(kpi.value for kpi in kpis if kpi.id.startswith(DOCUMENTS_PREFIX) and kpi.type == "integer")
+            documents = sum(
+                kpi.value
+                for kpi in kpis
+                if kpi.id.startswith(DOCUMENTS_PREFIX) and kpi.type == "integer"
+            )
             documents = max(min(documents, 2**31 - 1), 0)
             if project.database_nb_documents != documents:
                 project.database_nb_documents = documents
             if left_out := [kpi.name for kpi in kpis if (kpi.id, kpi.type) not in catalogue]:
-                note = self.env._("There is no room for more KPIs: %(names)s", names=", ".join(left_out))
+                note = self.env._(
+                    "There is no room for more KPIs: %(names)s", names=", ".join(left_out)
+                )
                 project.database_notes = "\n".join(filter(None, [project.database_notes, note]))
             figures += [(project.id, kpi.id, value) for kpi, value in values.items()]
         self.env.flush_all()
@@ -180,7 +194,11 @@ class DatabasesWriter(models.AbstractModel):
     def _write_lines(self, results):
         now = fields.Datetime.now()
         for job, snapshot in results:
-            lines = self.env["databases.run.line"].browse([line["id"] for line in job["lines"]]).exists()
+            lines = (
+                self.env["databases.run.line"]
+                .browse([line["id"] for line in job["lines"]])
+                .exists()
+            )
             lines.write(
                 {
                     "state": "failed" if snapshot.error else "done",
@@ -203,8 +221,15 @@ class DatabasesWriter(models.AbstractModel):
 
         :param list outcomes: ``remote.tasks.UserOutcome``, one a line of the job
         """
-        project = self.env["project.project"].with_context(active_test=False).browse(job["project"]).exists()
-        lines = self.env["databases.run.line"].browse([line["id"] for line in job["lines"]]).exists()
+        project = (
+            self.env["project.project"]
+            .with_context(active_test=False)
+            .browse(job["project"])
+            .exists()
+        )
+        lines = (
+            self.env["databases.run.line"].browse([line["id"] for line in job["lines"]]).exists()
+        )
         by_login = {outcome.login: outcome for outcome in outcomes}
         now = fields.Datetime.now()
         for line in lines:
@@ -220,8 +245,12 @@ class DatabasesWriter(models.AbstractModel):
                 }
             )
         if project and lines:
-            self._track_users(project, job["kind"], lines.filtered(lambda line: line.state == "done"))
-            self._post_outcomes(project, job["kind"], lines.filtered(lambda line: line.result == "done"))
+            self._track_users(
+                project, job["kind"], lines.filtered(lambda line: line.state == "done")
+            )
+            self._post_outcomes(
+                project, job["kind"], lines.filtered(lambda line: line.result == "done")
+            )
 
     @api.model
     def _get_good_results(self, kind):
@@ -239,7 +268,12 @@ class DatabasesWriter(models.AbstractModel):
             users.unlink()
             return
         known = set(users.mapped("login_key"))
-        lowest = min(self.env["databases.user"].search([("project_id", "=", project.id)]).mapped("remote_id"), default=0)
+        lowest = min(
+            self.env["databases.user"]
+            .search([("project_id", "=", project.id)])
+            .mapped("remote_id"),
+            default=0,
+        )
         self.env["databases.user"].create(
             [
                 # The identifier there comes with the next synchronisation; negative until then.

@@ -133,7 +133,10 @@ class ProjectProject(models.Model):
     )
     # Everybody may read all fields of a plain project; not everybody may read these models.
     database_kpi_value_ids = fields.One2many(
-        "databases.kpi.value", "project_id", "KPI History", groups="fleet_databases.group_databases_user"
+        "databases.kpi.value",
+        "project_id",
+        "KPI History",
+        groups="fleet_databases.group_databases_user",
     )
     database_changes = fields.Char(
         "Changed Since Yesterday",
@@ -154,7 +157,10 @@ class ProjectProject(models.Model):
         help="The most urgent status of all the tax returns of the database.",
     )
     database_user_ids = fields.One2many(
-        "databases.user", "project_id", "Database Users", groups="fleet_databases.group_databases_user"
+        "databases.user",
+        "project_id",
+        "Database Users",
+        groups="fleet_databases.group_databases_user",
     )
     database_nb_users = fields.Integer(
         "Users", compute="_compute_database_nb_users", store=True, copy=False
@@ -205,8 +211,14 @@ class ProjectProject(models.Model):
     @api.model
     def _get_database_template(self):
         """Return the project that Settings names as the template of new databases, as sudo."""
-        template_id = self.env["ir.config_parameter"].sudo().get_param("fleet_databases.template_id")
-        template_sudo = self.sudo().browse(int(template_id)) if str(template_id or "").isdigit() else self.sudo()
+        template_id = (
+            self.env["ir.config_parameter"].sudo().get_param("fleet_databases.template_id")
+        )
+        template_sudo = (
+            self.sudo().browse(int(template_id))
+            if str(template_id or "").isdigit()
+            else self.sudo()
+        )
         return template_sudo.exists()
 
     @api.model
@@ -233,7 +245,9 @@ class ProjectProject(models.Model):
     def _inverse_database_api_key(self):
         for project in self:
             key = (project.database_api_key or "").strip()
-            project.sudo().database_api_key_secret = self._get_vault().encrypt(key) if key else False
+            project.sudo().database_api_key_secret = (
+                self._get_vault().encrypt(key) if key else False
+            )
         self.sudo()._reset_database_errors()
         self.invalidate_recordset(["database_api_key"])
 
@@ -260,7 +274,9 @@ class ProjectProject(models.Model):
             figures = field.convert_to_export(project.database_kpi_properties, project) or {}
             statuses = [value for value in figures.values() if value in RETURN_STATUSES]
             counts = [
-                value for column, value in figures.items() if column.startswith(drafts) and isinstance(value, int)
+                value
+                for column, value in figures.items()
+                if column.startswith(drafts) and isinstance(value, int)
             ]
             project.database_nb_drafts = min(sum(counts), 2**31 - 1)
             project.database_return_status = min(statuses, key=RETURN_STATUSES.index, default=False)
@@ -318,7 +334,10 @@ class ProjectProject(models.Model):
                 "Here you find the databases in which your login has an account. "
                 "Ask a Databases Administrator to invite you."
             )
-            return Markup('<p class="o_view_nocontent_empty_folder">%s</p><p>%s</p>') % (title, text)
+            return Markup('<p class="o_view_nocontent_empty_folder">%s</p><p>%s</p>') % (
+                title,
+                text,
+            )
         return super().get_empty_list_help(help_message)
 
     @api.model
@@ -327,9 +346,13 @@ class ProjectProject(models.Model):
         """Return the counts of the tiles above the fleet list: of what the user may see, no more."""
         domain = Domain("database_hosting", "!=", False)
         rows = self._read_group(
-            domain, ["database_state"], ["__count", "database_nb_drafts:sum", "database_nb_documents:sum"]
+            domain,
+            ["database_state"],
+            ["__count", "database_nb_drafts:sum", "database_nb_documents:sum"],
         )
-        counts = dict.fromkeys(dict(self._fields["database_state"]._description_selection(self.env)), 0)
+        counts = dict.fromkeys(
+            dict(self._fields["database_state"]._description_selection(self.env)), 0
+        )
         counts.update({state: count for state, count, _drafts, _documents in rows if state})
         return {
             **counts,
@@ -360,7 +383,9 @@ class ProjectProject(models.Model):
     @api.constrains("database_hosting", "is_template")
     def _check_database_no_template(self):
         if self.filtered(lambda project: project.is_template and project.database_hosting):
-            raise ValidationError(self.env._("A project template cannot be a database: clear its Hosting."))
+            raise ValidationError(
+                self.env._("A project template cannot be a database: clear its Hosting.")
+            )
 
     @api.onchange("database_url", "database_name")
     def _onchange_database_address(self):
@@ -397,7 +422,9 @@ class ProjectProject(models.Model):
             url = url.strip()
             if not self._is_web_address(url):
                 raise ValidationError(
-                    self.env._("Database URL “%(url)s” must start with http:// or https://", url=url[:200])
+                    self.env._(
+                        "Database URL “%(url)s” must start with http:// or https://", url=url[:200]
+                    )
                 )
             return url
         try:
@@ -435,7 +462,9 @@ class ProjectProject(models.Model):
             self._check_may_change_databases()
         if vals.get("database_hosting") and "database_url" not in vals and len(self) > 1:
             # Each has a URL of its own, and what is allowed in it depends on the hosting.
-            return all([project.write(vals) for project in self])
+            for project in self:
+                project.write(vals)
+            return True
         if any(name in vals for name in CONNECTION_FIELDS):
             hostings = set(self.mapped("database_hosting"))
             if len(hostings) > 1 and "database_hosting" not in vals and vals.get("database_url"):
@@ -451,7 +480,9 @@ class ProjectProject(models.Model):
     @api.model
     def _check_may_change_databases(self):
         """Refuse everybody else: also to turn a project into a database, which would hide it."""
-        if not self.env.su and not self.env.user.has_group("fleet_databases.group_databases_manager"):
+        if not self.env.su and not self.env.user.has_group(
+            "fleet_databases.group_databases_manager"
+        ):
             raise AccessError(self.env._("Only a Databases Administrator may change databases."))
 
     def _forget_moved_key(self, vals):
@@ -488,7 +519,10 @@ class ProjectProject(models.Model):
     @api.model
     def load(self, fields, data):
         """Refuse API keys in an import: a file on a disk is no place for them."""
-        if any(field.split("/")[0] in ("database_api_key", "database_api_key_secret") for field in fields):
+        if any(
+            field.split("/")[0] in ("database_api_key", "database_api_key_secret")
+            for field in fields
+        ):
             return {
                 "ids": False,
                 "messages": [
@@ -515,7 +549,9 @@ class ProjectProject(models.Model):
         try:
             return Vault(settings.secret_keys())
         except VaultError as error:
-            raise UserError(self.env["databases.run.line"]._get_sentence(f"secret_{error.code}", {})) from error
+            raise UserError(
+                self.env["databases.run.line"]._get_sentence(f"secret_{error.code}", {})
+            ) from error
 
     def _prepare_access(self, now):
         """Return what a thread needs to talk to this database.
@@ -543,7 +579,9 @@ class ProjectProject(models.Model):
 
     def _is_protocol_fresh(self, now):
         """Tell whether the protocol learnt before is still believed; needs sudo."""
-        return bool(self.database_protocol_date and self.database_protocol_date > now - PROTOCOL_AGE)
+        return bool(
+            self.database_protocol_date and self.database_protocol_date > now - PROTOCOL_AGE
+        )
 
     def _is_odoocom_address(self):
         """Tell whether the account's own key may be sent to this database.
@@ -552,8 +590,10 @@ class ProjectProject(models.Model):
         administrator who types another URL must not receive the key of the whole account.
         """
         host = (self.database_url or "").partition("://")[2].partition("/")[0]
-        return (self.database_url or "").startswith("https://") and host.endswith(".odoo.com") or (
-            self.database_discovered and self.database_url == self.database_discovered_url
+        return (
+            (self.database_url or "").startswith("https://")
+            and host.endswith(".odoo.com")
+            or (self.database_discovered and self.database_url == self.database_discovered_url)
         )
 
     @api.model
@@ -567,8 +607,14 @@ class ProjectProject(models.Model):
         return (
             self._get_synchronized_domain()
             & Domain("database_nb_synchro_errors", "<", MAX_ERRORS)
-            & (Domain("database_last_synchro", "=", False) | Domain("database_last_synchro", "<=", limit))
-            & (Domain("database_last_attempt", "=", False) | Domain("database_last_attempt", "<=", limit))
+            & (
+                Domain("database_last_synchro", "=", False)
+                | Domain("database_last_synchro", "<=", limit)
+            )
+            & (
+                Domain("database_last_attempt", "=", False)
+                | Domain("database_last_attempt", "<=", limit)
+            )
         )
 
     # ------------------------------------------------------------------
@@ -579,10 +625,14 @@ class ProjectProject(models.Model):
         """Synchronise the selected databases, or all that the user sees when none is selected."""
         databases = self or self.search(self._get_synchronized_domain())
         databases.check_access("read")
-        databases = databases.filtered(lambda project: project.database_hosting in SYNCHRONISED_HOSTINGS)
+        databases = databases.filtered(
+            lambda project: project.database_hosting in SYNCHRONISED_HOSTINGS
+        )
         if not databases:
             raise UserError(
-                self.env._("There is nothing to synchronize: none of these is an Odoo database with a URL.")
+                self.env._(
+                    "There is nothing to synchronize: none of these is an Odoo database with a URL."
+                )
             )
         if len(databases) > FOREGROUND_LIMIT:
             return databases._synchronize_later()._action_follow()
@@ -590,7 +640,9 @@ class ProjectProject(models.Model):
 
     def _synchronize_now(self):
         """Synchronise these databases while the caller waits; return the finished run."""
-        return self.env["databases.run"]._start("sync", [{"project_id": project.id} for project in self])
+        return self.env["databases.run"]._start(
+            "sync", [{"project_id": project.id} for project in self]
+        )
 
     def _synchronize_later(self):
         """Leave these databases to the background; return the run that follows them."""
@@ -611,7 +663,9 @@ class ProjectProject(models.Model):
             return self.database_url
         if self.database_hosting == "saas" and self.database_uuid:
             uuid = quote(self.database_uuid, safe="")
-            return f"{self.env['databases.odoocom']._get_connect_base()}/my/databases/connect/{uuid}"
+            return (
+                f"{self.env['databases.odoocom']._get_connect_base()}/my/databases/connect/{uuid}"
+            )
         return f"{self.database_url}/{'odoo' if self._has_odoo_route() else 'web'}"
 
     def _has_odoo_route(self):
@@ -636,7 +690,9 @@ class ProjectProject(models.Model):
 
     def action_open_kpi_history(self):
         self.ensure_one()
-        action = self.env["ir.actions.act_window"]._for_xml_id("fleet_databases.databases_kpi_value_action")
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "fleet_databases.databases_kpi_value_action"
+        )
         return {**action, "domain": [("project_id", "in", self.ids)]}
 
     def action_invite_users(self):
@@ -670,9 +726,14 @@ class ProjectProject(models.Model):
         self._warn_expiring_keys()
         Run = self.env["databases.run"]
         if not Run._get_unfinished("sync"):
-            due = self.search(self._get_due_domain(fields.Datetime.now()), order="database_last_attempt NULLS FIRST, id")
+            due = self.search(
+                self._get_due_domain(fields.Datetime.now()),
+                order="database_last_attempt NULLS FIRST, id",
+            )
             if due:
-                Run._create_run("sync", [{"project_id": project.id} for project in due], background=True)
+                Run._create_run(
+                    "sync", [{"project_id": project.id} for project in due], background=True
+                )
         Run._work()
 
     @api.model
@@ -693,7 +754,10 @@ class ProjectProject(models.Model):
             project.database_key_warning = level
             project._schedule_database_activity(
                 self.env._("Renew the API key of %(name)s", name=project.name),
-                self.env._("It ends on %(date)s. Without it, nothing is synchronized.", date=project.database_api_key_expiry),
+                self.env._(
+                    "It ends on %(date)s. Without it, nothing is synchronized.",
+                    date=project.database_api_key_expiry,
+                ),
                 project.database_api_key_expiry if days > 0 else today,
             )
 
@@ -706,7 +770,9 @@ class ProjectProject(models.Model):
         self.ensure_one()
         candidates = self.user_id | (user or self.env["res.users"]) | self._get_database_managers()
         for candidate in candidates:
-            project = self.with_user(candidate).with_context(allowed_company_ids=candidate.company_ids.ids)
+            project = self.with_user(candidate).with_context(
+                allowed_company_ids=candidate.company_ids.ids
+            )
             if candidate.active and project.has_access("read"):
                 return self.activity_schedule(
                     "mail.mail_activity_data_todo",
@@ -720,4 +786,6 @@ class ProjectProject(models.Model):
 
     @api.model
     def _get_database_managers(self):
-        return self.env.ref("fleet_databases.group_databases_manager").sudo().all_user_ids.sorted("id")
+        return (
+            self.env.ref("fleet_databases.group_databases_manager").sudo().all_user_ids.sorted("id")
+        )

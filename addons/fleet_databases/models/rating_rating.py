@@ -17,8 +17,13 @@ class RatingRating(models.Model):
     def _compute_database_project_id(self):
         ids = {}
         for rating in self:
-            pairs = ((rating.res_model, rating.res_id), (rating.parent_res_model, rating.parent_res_id))
-            ids[rating] = next((res_id for model, res_id in pairs if model == "project.project"), False)
+            pairs = (
+                (rating.res_model, rating.res_id),
+                (rating.parent_res_model, rating.parent_res_id),
+            )
+            ids[rating] = next(
+                (res_id for model, res_id in pairs if model == "project.project"), False
+            )
         existing = self.env["project.project"].sudo().browse(filter(None, ids.values())).exists()
         for rating in self:
             rating.database_project_id = ids[rating] if ids[rating] in existing.ids else False

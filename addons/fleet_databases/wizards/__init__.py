@@ -1,2 +1,1 @@
-from . import databases_invite_wizard
-from . import databases_remove_wizard
+from . import databases_invite_wizard, databases_remove_wizard

@@ -29,7 +29,9 @@ class DatabasesInviteWizard(models.TransientModel):
         """Create the accounts and show what came of it, a line a database and a user."""
         self.ensure_one()
         if not self.user_ids or not self.project_ids:
-            raise UserError(self.env._("Choose at least one of the Users and one of the Databases."))
+            raise UserError(
+                self.env._("Choose at least one of the Users and one of the Databases.")
+            )
         nameless = self.user_ids.filtered(lambda user: "@" not in (user.login or ""))
         if nameless:
             raise UserError(
