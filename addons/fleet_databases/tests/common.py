@@ -4,7 +4,8 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 from odoo import fields
-from odoo.tests import TransactionCase, new_test_user, tagged
+from odoo.fields import Command
+from odoo.tests import TransactionCase, tagged
 
 from ..vault import generate_key
 from .fake_odoo import KEY, LOGIN, FakeOdoo
@@ -22,6 +23,29 @@ def at(moment):
         patch.object(fields.Date, "today", staticmethod(lambda *_args: moment.date())),
     ):
         yield
+
+
+def make_users(env, groups):
+    """Create users in one go, which is much faster than one by one.
+
+    :param dict groups: names of groups, comma separated, by login
+    """
+    quiet = {"no_reset_password": True, "mail_create_nosubscribe": True, "mail_create_nolog": True}
+    return (
+        env["res.users"]
+        .with_context(**quiet)
+        .create(
+            [
+                {
+                    "login": login,
+                    "name": login.partition("@")[0].title(),
+                    "email": login,
+                    "group_ids": [Command.set([env.ref(name).id for name in names.split(",")])],
+                }
+                for login, names in groups.items()
+            ]
+        )
+    )
 
 
 def in_environment(cls, server):
@@ -52,12 +76,19 @@ class DatabasesCase(TransactionCase):
             context={**cls.env.context, "tracking_disable": False, "mail_create_nolog": False}
         )
         cls.Project = cls.env["project.project"]
-        cls.manager = new_test_user(cls.env, "fleet.manager@example.com", GROUP_MANAGER)
-        cls.user = new_test_user(cls.env, "ann@example.com", GROUP_USER)
-        cls.stranger = new_test_user(cls.env, "bob@example.com", GROUP_USER)
-        cls.project_manager = new_test_user(cls.env, "pm@example.com", GROUP_PROJECT_MANAGER)
-        cls.internal = new_test_user(cls.env, "internal@example.com", "base.group_user")
-        cls.portal = new_test_user(cls.env, "portal@example.com", "base.group_portal")
+        (cls.manager, cls.user, cls.stranger, cls.project_manager, cls.internal, cls.portal) = (
+            make_users(
+                cls.env,
+                {
+                    "fleet.manager@example.com": GROUP_MANAGER,
+                    "ann@example.com": GROUP_USER,
+                    "bob@example.com": GROUP_USER,
+                    "pm@example.com": GROUP_PROJECT_MANAGER,
+                    "internal@example.com": "base.group_user",
+                    "portal@example.com": "base.group_portal",
+                },
+            )
+        )
 
     def setUp(self):
         super().setUp()

@@ -6,7 +6,7 @@ from odoo.service.model import call_kw, get_public_method
 from odoo.tests import Form, HttpCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
-from .common import GROUP_PROJECT_MANAGER, GROUP_USER, DatabasesCase
+from .common import GROUP_PROJECT_MANAGER, GROUP_USER, DatabasesCase, make_users
 from .fake_odoo import number, user
 
 SECRET_NAME = "Zyxwv Holding"
@@ -14,6 +14,18 @@ SECRET_NAME = "Zyxwv Holding"
 
 class AccessCase(DatabasesCase):
     """One database in which Ann has an account, with everything that a project may have."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        users = make_users(
+            cls.env,
+            {
+                "both@example.com": f"{GROUP_USER},project.group_project_manager",
+                "settings@example.com": f"{GROUP_PROJECT_MANAGER},base.group_system",
+            },
+        )
+        cls.strangers = cls.stranger | cls.project_manager | cls.internal | cls.portal | users
 
     def setUp(self):
         super().setUp()
@@ -66,18 +78,7 @@ class AccessCase(DatabasesCase):
             {"name": "Plain task", "project_id": self.plain.id}
         )
 
-        self.strangers = self.make_strangers()
         self.invalidate()
-
-    def make_strangers(self):
-        """Return a user of each kind that must not see the database."""
-        both = new_test_user(
-            self.env, "both@example.com", f"{GROUP_USER},project.group_project_manager"
-        )
-        admin = new_test_user(
-            self.env, "settings@example.com", f"{GROUP_PROJECT_MANAGER},base.group_system"
-        )
-        return self.stranger | self.project_manager | self.internal | self.portal | both | admin
 
     def as_user(self, reader, companies=None):
         env = self.env(user=reader, su=False)
@@ -261,6 +262,29 @@ class TestAccess(AccessCase):
                 )
         task = self.as_user(self.stranger)["project.task"].create({"name": "My own"})
         self.assertTrue(task.read(["name"]))
+
+    def test_the_burndown_chart(self):
+        """The chart of a plain project is there for its people, that of a database for its own."""
+        stage = self.env["project.task.type"].create(
+            {"name": "S", "project_ids": [Command.set((self.project | self.plain).ids)]}
+        )
+        (self.task | self.plain_task).stage_id = stage
+        self.invalidate()
+
+        def count(reader, project):
+            Report = self.as_user(reader)["project.task.burndown.chart.report"]
+            domain = [("project_id", "=", project.id)]
+            return len(Report._read_group(domain, ["date:month", "stage_id"], ["__count"]))
+
+        for reader, plain, database in (
+            (self.project_manager, True, False),
+            (self.stranger, True, False),
+            (self.user, True, True),
+            (self.manager, True, True),
+        ):
+            with self.subTest(reader.login):
+                self.assertEqual(bool(count(reader, self.plain)), plain)
+                self.assertEqual(bool(count(reader, self.project)), database)
 
     def test_another_company(self):
         """In a company of which one is not, nobody sees the database, its users, figures or lines."""

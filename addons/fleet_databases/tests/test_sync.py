@@ -3,6 +3,7 @@ from datetime import datetime, timedelta
 from unittest.mock import patch
 
 from odoo.exceptions import AccessError, UserError
+from odoo.tests import TransactionCase, tagged
 from odoo.tools import mute_logger
 
 from ..models.databases_sentences import (
@@ -424,7 +425,8 @@ class TestThrottle(DatabasesCase):
         self.assertEqual(projects.mapped("database_state"), ["credentials"] * 3 + ["ok"])
 
 
-class TestSentences(DatabasesCase):
+@tagged("post_install", "-at_install")
+class TestSentences(TransactionCase):
     """Every code of the client has the same words here, and a label."""
 
     def test_the_sentences_are_those_of_the_client(self):
