@@ -20,6 +20,7 @@ from . import (
 from .results import Result, summarise
 
 STAGE_S = 600
+WORKERS = 2
 
 
 def run():
@@ -28,29 +29,24 @@ def run():
     browser_missing = _browser()
     databases.templates("base", "account")
     results = []
-    for part in parallel.run(_computing, _waiting):
+    for part in parallel.run(*_stages(browser_missing), workers=WORKERS):
         results += part
-    if browser_missing:
-        results.append(Result("browser", failed=1, problems=[f"   ! {browser_missing}"]))
-    else:
-        results += _pytest("browser")
     results += _leftovers()
     console.say(f"   All stages took {time.monotonic() - start:.0f} s")
     return summarise(results)
 
 
-def _computing():
-    """Run the stages that keep a core busy without a database of their own."""
-    return [
-        *_stage("Linters", lint.run),
-        *_stage("Odoo's linters", _test_lint),
-        *_pytest("remote"),
-    ]
-
-
-def _waiting():
-    """Run the stages that wait for Odoo and PostgreSQL most of the time."""
-    return [*_stage("Addon tests", _addon_tests), *_pytest("fleet")]
+def _stages(browser_missing):
+    """Return the stages in the order in which they start: the quick answer first, then the longest."""
+    no_browser = Result("tests/browser", failed=1, problems=[f"   ! {browser_missing}"])
+    return (
+        lambda: _stage("Linters", lint.run),
+        lambda: _stage("Addon tests", _addon_tests),
+        lambda: [no_browser] if browser_missing else _pytest("browser"),
+        lambda: _pytest("fleet"),
+        lambda: _stage("Odoo's linters", _test_lint),
+        lambda: _pytest("remote"),
+    )
 
 
 def _browser():
