@@ -14,7 +14,6 @@ import psycopg2
 
 from fleetdev import demo, demo_sync, odoo_run
 
-NAME = "browser"
 # Dune has a wrong key. Grove is not entered in the portal: a test does that by hand.
 LABELS = ("alpine", "birch", "dune", "grove")
 BY_HAND = "grove"
@@ -24,7 +23,7 @@ class BrowserFleet(demo.Demo):
     """A small demo on a port of its own."""
 
     def __init__(self) -> None:
-        super().__init__(NAME, odoo_run.free_port())
+        super().__init__(f"browser_{os.getpid()}", odoo_run.free_port())
         self.by_hand: dict[str, Any] = {}
 
     def start(self) -> None:
@@ -49,6 +48,8 @@ class BrowserFleet(demo.Demo):
             os.kill(pid, signal.SIGTERM)
             time.sleep(0.5)
         self.stop()
+        for path in (self.json_path, self.json_path.with_suffix(".lock")):
+            path.unlink(missing_ok=True)
 
     def project(self, name: str) -> int:
         """Return the id of the database of this name in the portal."""
