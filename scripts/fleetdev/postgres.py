@@ -118,9 +118,16 @@ def names(pattern=""):
 
 
 def forget():
-    """Drop what this tree made on a server of the user's own: databases, and the role if one was made."""
-    for name in names():
+    """Drop what this tree made on a server of the user's own, as the user who was given."""
+    dropped = names()
+    for name in dropped:
         drop(name)
+    with cursor() as cr:
+        role = f"{prefix()}odoo"
+        cr.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
+        if cr.fetchone():
+            cr.execute(f'DROP ROLE "{role}"')
+    console.say(f"Dropped {len(dropped)} databases of this tree at {os.environ['PGHOST']}")
 
 
 def drop(name):
