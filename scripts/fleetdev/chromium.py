@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from . import console, files, paths, shell
+from . import console, system_packages
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Quiet, and without calls to the world outside.
@@ -35,23 +35,11 @@ def ensure():
     """Return the path of the browser; install it when this is root on a Debian machine."""
     if found := find():
         return found
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
+    if not system_packages.can_install():
         raise console.Failure(
             "The browser tests need Chromium: install the system package chromium (as root)"
         )
-    with files.setup_lock("chromium"), console.step("Installing the system package chromium"):
-        env = shell.environment(DEBIAN_FRONTEND="noninteractive")
-        log = paths.LOG / "chromium.log"
-        shell.run(["apt-get", "update"], log=log, what="apt-get update", env=env)
-        install = [
-            "apt-get",
-            "install",
-            "-y",
-            "--no-install-recommends",
-            "chromium",
-            "fonts-dejavu-core",
-        ]
-        shell.run(install, log=log, what="apt-get install chromium", env=env)
+    system_packages.install("chromium", "fonts-dejavu-core")
     if found := find():
         return found
     raise console.Failure(

@@ -13,8 +13,9 @@ class Failure(Exception):
 
 
 def say(text):
-    """Print one line at once, also when the output is a file."""
-    print(text, flush=True)
+    """Print one line at once and in one piece, also to a file and from several threads."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 @contextlib.contextmanager

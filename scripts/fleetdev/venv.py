@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 
-from . import console, files, paths, shell
+from . import console, files, paths, shell, system_packages
 
 RUNTIME = (paths.REQUIREMENTS / "odoo.txt",)
 TESTING = (paths.REQUIREMENTS / "odoo.txt", paths.REQUIREMENTS / "dev.txt")
@@ -48,9 +48,17 @@ def _create():
         shell.run([sys.executable, "-m", "virtualenv", paths.VENV], log=log, what="virtualenv")
         return
     if not importlib.util.find_spec("pip"):
-        raise console.Failure(
-            "This Python has neither ensurepip nor pip: install the packages python3-venv and python3-pip"
+        if not system_packages.can_install():
+            raise console.Failure(
+                "This Python has neither ensurepip nor pip: install the system package python3-venv (as root)"
+            )
+        system_packages.install("python3-venv")
+        shell.run(
+            [sys.executable, "-m", "venv", paths.VENV],
+            log=log,
+            what="Making the virtual environment",
         )
+        return
     with tempfile.TemporaryDirectory(dir=paths.CACHE) as target:
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", target, "virtualenv"]
         shell.run(pip, log=log, what="Fetching virtualenv (python3-venv is not installed)")
