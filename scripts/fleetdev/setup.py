@@ -13,6 +13,7 @@ def enter(requirement_files):
     """Have the virtual environment and Odoo's source, then run this program again inside it."""
     if os.environ.get(INSIDE) == str(paths.VENV):
         return
+    odoo_source.check_given()
     with files.setup_lock():
         if _both_missing():
             parallel.run(lambda: venv.ensure(requirement_files), odoo_source.ensure)
