@@ -286,6 +286,7 @@ class TestThresholds(KpiCase):
         for day, value in enumerate((9, 10, 11, 50, 3, 12)):
             self.report(number("acme.boxes", value), day=day)
             counts.append(len(self.activities()))
+            self.assertEqual(self.project.database_state, "ok")
         self.assertEqual(counts, [0, 1, 1, 1, 1, 2])
 
     def test_what_the_activity_says(self):

@@ -1,3 +1,4 @@
+import threading
 from datetime import datetime, timedelta
 
 from odoo import fields
@@ -310,6 +311,29 @@ class TestConcurrency(TransactionCase):
             first = self.env(cr=one)["databases.run"]._claim("one", None, 10)
             second = self.env(cr=two)["databases.run"]._claim("two", None, 10)
         self.assertEqual((len(first), second), (1, []))
+
+    def test_runs_of_their_own_never_share_a_database(self):
+        """While one worker is claiming a database for its run, another one with its own run waits."""
+        with self.registry.cursor() as cr:
+            runs = [self.start_run(self.env(cr=cr)).id for _place in range(2)]
+        with self.registry.cursor() as one, self.registry.cursor() as two:
+            # Both environments are made here: other threads have to wait for Odoo's test loader.
+            first, second = (
+                self.env(cr=cr)["databases.run"].browse(run)
+                for cr, run in zip((one, two), runs, strict=True)
+            )
+            claimed = []
+            thread = threading.Thread(
+                target=lambda: claimed.append(second._claim_rows_once("two", second, 10)),
+                daemon=True,
+            )
+            self.assertEqual(len(first._claim_rows_once("one", first, 10)), 1)
+            thread.start()
+            thread.join(0.3)
+            waited = thread.is_alive()
+            one.commit()
+            thread.join(20)
+            self.assertEqual((waited, claimed), (True, [[]]))
 
     def test_progress_is_seen_and_kept_while_the_asker_is_undecided(self):
         """A synchronisation lasts even when the transaction of the user who asked is undone."""
