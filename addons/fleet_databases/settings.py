@@ -24,7 +24,7 @@ from odoo.tools import config
 
 from .remote import NetworkPolicy
 
-DEFAULT_THREADS = 128
+DEFAULT_THREADS = 256
 MAX_THREADS = 512
 ODOOCOM_URL = "https://www.odoo.com"
 

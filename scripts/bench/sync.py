@@ -85,12 +85,14 @@ def run_cron():
     """Run the scheduled action as the scheduler does, until nothing is left; return seconds."""
     cron = ENV.ref("fleet_databases.ir_cron_synchronize")
     start = time.monotonic()
-    while True:
-        cron.method_direct_trigger()
+    while time.monotonic() - start < 600:
+        if cron.method_direct_trigger() is not True:
+            raise SystemExit("The scheduled action failed")
         ENV.cr.commit()
         ENV.invalidate_all()
         if not ENV["databases.run"].search_count([("state", "=", "running")]):
             return time.monotonic() - start
+    raise SystemExit("The scheduled action does not come to an end")
 
 
 def age(projects, errors_at_cutoff):
@@ -106,9 +108,9 @@ def age(projects, errors_at_cutoff):
     ENV.invalidate_all()
 
 
-fleet = make_fleet(0, COUNT)
 reset_peak()
 before = peak_memory()
+fleet = make_fleet(0, COUNT)
 sampler = Sampler(living=sum(1 for number in range(COUNT) if KINDS[number % len(KINDS)] == "ok"))
 sampler.start()
 first = run_cron()
