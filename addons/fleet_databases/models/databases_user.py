@@ -23,7 +23,6 @@ class DatabasesUser(models.Model):
     latest_authentication = fields.Datetime(readonly=True)
     local_user_id = fields.Many2one(
         "res.users",
-        "Local User",
         compute="_compute_local_user_id",
         search="_search_local_user_id",
         compute_sudo=True,

@@ -5,8 +5,7 @@ from markupsafe import Markup
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.fields import Command, Domain
-from odoo.orm.models import NO_ACCESS
+from odoo.fields import NO_ACCESS, Command, Domain
 
 from .. import settings
 from ..remote import Access, normalize_url
