@@ -27,7 +27,8 @@ def test_kpis_are_columns_without_being_asked_for_and_statuses_have_their_colour
     expect(vat).to_have_text("Late")
     expect(vat.locator(".o_return_status_dot")).to_have_css("background-color", "rgb(220, 53, 69)")
     expect(screen.kpi_cell("Birch Interiors", "VAT Return")).to_have_text("To submit")
-    expect(screen.kpi_cell("Alpine Outdoor", "Inbox")).to_have_text("14")
+    expect(screen.kpi_cell("Alpine Outdoor", "Purchase")).to_have_text("7")
+    expect(screen.cell("Alpine Outdoor", "database_nb_documents")).to_have_text("14")
     vat.locator(".o_return_status").hover()
     expect(screen.page.locator(".o-tooltip")).to_contain_text("past its deadline")
 

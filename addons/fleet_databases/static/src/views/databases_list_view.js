@@ -32,9 +32,11 @@ export class DatabasesListRenderer extends ListRenderer {
 
     /** Show the first KPIs, which Odoo offers as columns but hides; give statuses their colours. */
     getPropertyFieldColumns(column, list) {
-        const shown = countShownKpis();
-        return super.getPropertyFieldColumns(column, list).map((kpiColumn, index) => {
-            const optional = index < shown ? "show" : "hide";
+        let room = countShownKpis();
+        return super.getPropertyFieldColumns(column, list).map((kpiColumn) => {
+            // The list has a column of its own for the documents.
+            const isRepeated = kpiColumn.name.startsWith(`${column.name}.documents_`);
+            const optional = !isRepeated && room-- > 0 ? "show" : "hide";
             if (list.fields[kpiColumn.name].type !== "selection") {
                 return { ...kpiColumn, optional, attrs: { sum: _t("Total"), width: NUMBER_WIDTH } };
             }
