@@ -5,11 +5,11 @@ DEV = $(PYTHON) scripts/dev.py
 ADDON ?= fleet_databases
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stop test lint format clean bench addon-test serve shell databases
+.PHONY: help setup demo stop test lint format clean bench addon-test serve shell databases i18n
 
 help: ## list these commands
 	@echo "Fleet for Odoo. Commands:"
-	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 20
 	@echo "Everything they install is below .run/. More options: $(DEV) COMMAND --help"
 
 setup: ## install everything below .run and make the template databases
@@ -41,6 +41,9 @@ serve: ## one addon in a database of its own in the browser: make serve ADDON=fl
 
 shell: ## odoo shell: make shell DB=fleet_demo_portal
 	@$(DEV) shell $(DB)
+
+i18n: ## export the terms to translate, update the translations, say what they lack
+	@$(DEV) i18n $(ADDON)
 
 databases: ## list this tree's databases and how to reach them with psql
 	@$(DEV) databases

@@ -8,6 +8,7 @@ from . import (
     bench,
     console,
     databases,
+    i18n,
     lint,
     odoo_run,
     paths,
@@ -55,6 +56,9 @@ def declare(parsers):
     _plain(add("test", help="lint and every test"), _test)
     _plain(add("lint", help="ruff, ruff format and pylint-odoo"), _lint)
     _plain(add("format", help="let ruff sort imports and format the Python files"), _format)
+    translate = add("i18n", help="export an addon's terms and bring its translations up to date")
+    translate.add_argument("addon", nargs="?", default="fleet_databases")
+    translate.set_defaults(function=_i18n)
     _plain(add("bench", help="measure the synchronisation of 1,000 databases"), _bench)
     demo = add("demo", help="start the demo and print the fleet")
     demo.add_argument("--name", default="demo", help="part of the databases' names")
@@ -173,6 +177,12 @@ def _lint(_arguments):
 def _format(_arguments):
     setup.enter(venv.TESTING)
     return lint.rewrite()
+
+
+def _i18n(arguments):
+    setup.enter(venv.RUNTIME)
+    setup.services()
+    return 1 if i18n.update(arguments.addon) else 0
 
 
 def _bench(_arguments):

@@ -60,7 +60,7 @@ def command(*arguments, subcommand=None):
     head = [str(paths.PYTHON), "-m", "odoo"]
     return [
         *head,
-        *([subcommand] if subcommand else []),
+        *(subcommand.split() if subcommand else []),
         "--config",
         str(paths.ODOO_CONF),
         *map(str, arguments),

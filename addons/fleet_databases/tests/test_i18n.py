@@ -1,0 +1,62 @@
+import io
+import re
+
+import polib
+
+from odoo.tests import TransactionCase, tagged
+from odoo.tools import file_path
+from odoo.tools.translate import trans_export
+
+#: What a translation may not lose: values filled in, tags, and the attributes that make a view work.
+KEPT = re.compile(r"%\(\w+\)s|%s|</?\w+|(?:class|invisible|role)=\"[^\"]*\"")
+REPEAT = "run: make i18n"
+
+
+@tagged("post_install", "-at_install")
+class TestI18n(TransactionCase):
+    """The French texts are complete, keep their placeholders and reach the interface."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.french = polib.pofile(file_path("fleet_databases/i18n/fr.po"))
+
+    def test_complete(self):
+        exported = io.BytesIO()
+        trans_export(None, ["fleet_databases"], exported, "po", self.env)
+        terms = {entry.msgid for entry in polib.pofile(exported.getvalue().decode())}
+        translated = {entry.msgid for entry in self.french.translated_entries()}
+        self.assertGreater(len(terms), 400, "the export finds the terms of the module")
+        self.assertFalse(sorted(terms - translated), f"terms that fr.po lacks; {REPEAT}")
+        template = polib.pofile(file_path("fleet_databases/i18n/fleet_databases.pot"))
+        stale = {entry.msgid for entry in template} ^ terms
+        self.assertFalse(sorted(stale), f"the .pot does not say what the module says; {REPEAT}")
+
+    def test_placeholders(self):
+        for entry in self.french:
+            with self.subTest(entry.msgid):
+                self.assertEqual(
+                    sorted(KEPT.findall(entry.msgstr)), sorted(KEPT.findall(entry.msgid))
+                )
+
+    def test_shown_in_french(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.env["ir.module.module"]._load_module_terms(["fleet_databases"], ["fr_FR"])
+        env = self.env(context={**self.env.context, "lang": "fr_FR"})
+        view = env.ref("fleet_databases.project_project_view_list_databases")
+        arch = env["project.project"].get_view(view.id, "list")["arch"]
+        self.assertIn("Ouvrir cette base de données", arch)
+        self.assertNotIn("Open this database", arch)
+        description = env["project.project"].fields_get(["database_hosting"])["database_hosting"]
+        self.assertEqual(description["string"], "Hébergement")
+        self.assertEqual(dict(description["selection"])["premise"], "Sur site")
+        params = {"host": "acme.example.com"}
+        params["reason"] = "its certificate has expired"
+        sentence = env["databases.run.line"]._get_sentence("tls", params)
+        self.assertTrue(
+            sentence.startswith(
+                "La connexion sécurisée à acme.example.com n'a pas été acceptée, "
+                "car son certificat a expiré"
+            ),
+            sentence,
+        )
