@@ -10,16 +10,27 @@ _PAIR = re.compile(
     rf"""((['"])(?:{"|".join(FIELDS)})\2\s*:\s*)('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*")""", re.DOTALL
 )
 
+# The name of a field that is no key of a dict, such as a column of `load`: its value is elsewhere.
+_BARE = re.compile(rf"""(?:{"|".join(FIELDS)})['"](?!\s*:)""")
+_CALL = re.compile(r"(call .*?\)\.\w+\().*", re.DOTALL)
+
 
 class RedactingFilter(logging.Filter):
-    """Replaces the value of our secret fields by stars."""
+    """Replaces the value of our secret fields by stars, or all arguments when it may be anywhere."""
 
     def filter(self, record):
         """Change ``record`` when it names one of the fields; let every record through."""
         message = record.getMessage()
         if any(field in message for field in FIELDS):
-            record.msg, record.args = _PAIR.sub(r"\1'***'", message), ()
+            record.msg, record.args = _redact(message), ()
         return True
+
+
+def _redact(message):
+    if _BARE.search(message):
+        found = _CALL.match(message)
+        return f"{found[1] if found else ''}***)"
+    return _PAIR.sub(r"\1'***'", message)
 
 
 def install():
