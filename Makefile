@@ -5,7 +5,7 @@ DEV = $(PYTHON) scripts/dev.py
 ADDON ?= fleet_databases
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo stop test lint format clean bench addon-test serve shell databases i18n
+.PHONY: help setup demo stop test lint format clean bench addon-test serve shell databases i18n readme
 
 help: ## list these commands
 	@echo "Fleet for Odoo. Commands:"
@@ -44,6 +44,9 @@ shell: ## odoo shell: make shell DB=fleet_demo_portal
 
 i18n: ## export the terms to translate, update the translations, say what they lack
 	@$(DEV) i18n $(ADDON)
+
+readme: ## make the addon's page in the Apps list from its folder readme
+	@$(DEV) readme $(ADDON)
 
 databases: ## list this tree's databases and how to reach them with psql
 	@$(DEV) databases

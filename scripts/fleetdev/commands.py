@@ -13,6 +13,7 @@ from . import (
     odoo_run,
     paths,
     postgres,
+    readme,
     setup,
     stopping,
     test_run,
@@ -59,6 +60,9 @@ def declare(parsers):
     translate = add("i18n", help="export an addon's terms and bring its translations up to date")
     translate.add_argument("addon", nargs="?", default="fleet_databases")
     translate.set_defaults(function=_i18n)
+    page = add("readme", help="make an addon's page in the Apps list from its readme folder")
+    page.add_argument("addon", nargs="?", default="fleet_databases")
+    page.set_defaults(function=_readme)
     _plain(add("bench", help="measure the synchronisation of 1,000 databases"), _bench)
     demo = add("demo", help="start the demo and print the fleet")
     demo.add_argument("--name", default="demo", help="part of the databases' names")
@@ -183,6 +187,11 @@ def _i18n(arguments):
     setup.enter(venv.RUNTIME)
     setup.services()
     return 1 if i18n.update(arguments.addon) else 0
+
+
+def _readme(arguments):
+    console.say(str(readme.update(arguments.addon).relative_to(paths.ROOT)))
+    return 0
 
 
 def _bench(_arguments):

@@ -6,6 +6,7 @@ from . import (
     test_kpi,
     test_odoocom,
     test_project_project,
+    test_readme,
     test_runs,
     test_sync,
     test_users,
