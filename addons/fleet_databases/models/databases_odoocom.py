@@ -7,7 +7,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from .. import settings
-from ..remote import OdooCom, RemoteError, normalize_url
+from ..remote import OdooCom, RemoteError, UrlError, normalize_url
 from ..vault import Vault, VaultError
 
 _logger = logging.getLogger(__name__)
@@ -102,7 +102,11 @@ class DatabasesOdoocom(models.AbstractModel):
                     project, result = self._apply_hosted_database(database, url)
             except (ValueError, UserError, IntegrityError) as error:
                 _logger.info("Pull from Odoo.com: %s: %s", database.name, error)
-                reason = str(error).partition("\n")[0]
+                reason = (
+                    self.env["databases.run.line"]._get_url_sentence(error)
+                    if isinstance(error, UrlError)
+                    else str(error).partition("\n")[0]
+                )
                 remarks.append(
                     self.env._("%(name)s: %(reason)s", name=database.name, reason=reason)
                 )

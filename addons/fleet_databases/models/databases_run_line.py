@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 
 from ..remote import ERRORS
-from .databases_sentences import ERROR_CODES, PHRASES, SENTENCES
+from .databases_sentences import ERROR_CODES, PHRASES, SENTENCES, URL_SENTENCES
 
 
 class DatabasesRunLine(models.Model):
@@ -83,6 +83,12 @@ class DatabasesRunLine(models.Model):
         except (KeyError, ValueError, TypeError):
             # A translation that names something else must not hide the error itself.
             return ERRORS[code].template if code in ERRORS else template
+
+    @api.model
+    def _get_url_sentence(self, error):
+        """Return the translated sentence of ``error``, a ``UrlError``."""
+        translate = self.env._
+        return translate(URL_SENTENCES[error.code]) % error.params
 
     def action_open_database(self):
         self.ensure_one()

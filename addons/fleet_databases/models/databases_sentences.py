@@ -6,7 +6,7 @@ their own language. A test keeps the two in step.
 
 from odoo.tools.translate import LazyTranslate
 
-from ..remote import ERRORS
+from ..remote import ERRORS, URL_FAULTS
 
 _lt = LazyTranslate(__name__)
 
@@ -138,6 +138,23 @@ REMOTE_SENTENCES = {
     ),
 }
 
+#: What can be wrong with a URL that somebody enters: the same texts as ``URL_FAULTS``.
+URL_SENTENCES = {
+    "port": _lt("The port in the URL must be a number from 1 to 65535."),
+    "host": _lt("The host in the URL is not written correctly."),
+    "user": _lt("The URL must not contain a user name or password."),
+    "empty": _lt("The URL is empty."),
+    "long": _lt("The URL is longer than %(limit)s characters."),
+    "characters": _lt("The URL must not contain spaces, control characters or backslashes."),
+    "scheme": _lt("The URL must start with http:// or https://, not %(scheme)s://."),
+    "no_host": _lt("The URL contains no host name."),
+    "ipv4": _lt("An IPv4 address in the URL must be four numbers like 192.0.2.1."),
+    "ipv6": _lt("The host %(host)s is not a valid IPv6 address."),
+    "zone": _lt("The URL must not contain an IPv6 zone."),
+    "host_name": _lt("The host name %(host)s is not valid."),
+    "two_ways": _lt("Write the host name %(host)s in its xn-- form, it can be read two ways."),
+}
+
 #: Phrases that fill a place in those sentences, by their English words.
 PHRASES = {
     "its certificate has expired": _lt("its certificate has expired"),
@@ -161,6 +178,7 @@ PHRASES = {
     "api key": _lt("api key"),
     "api login": _lt("api login"),
     "certificate authority": _lt("certificate authority"),
+    **{URL_FAULTS[code]: sentence for code, sentence in URL_SENTENCES.items()},
 }
 
 #: Sentences for what goes wrong on our own side.

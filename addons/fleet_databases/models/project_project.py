@@ -8,7 +8,7 @@ from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import NO_ACCESS, Command, Domain
 
 from .. import settings
-from ..remote import Access, normalize_url
+from ..remote import Access, UrlError, normalize_url
 from ..vault import Vault, VaultError
 from .databases_kpi_set import RETURN_STATUSES
 from .databases_run import FOREGROUND_LIMIT
@@ -428,9 +428,10 @@ class ProjectProject(models.Model):
             return url
         try:
             return normalize_url(url)
-        except ValueError as error:
+        except UrlError as error:
+            reason = self.env["databases.run.line"]._get_url_sentence(error)
             raise ValidationError(
-                self.env._("Database URL “%(url)s”: %(reason)s", url=url[:200], reason=str(error))
+                self.env._("Database URL “%(url)s”: %(reason)s", url=url[:200], reason=reason)
             ) from error
 
     @api.model

@@ -4,7 +4,7 @@ from .database import RemoteDatabase
 from .errors import ERRORS, REASONS, RemoteError
 from .odoo_com import OdooCom
 from .tasks import Snapshot, UserOutcome, invite, remove, synchronize
-from .url import normalize_url
+from .url import URL_FAULTS, UrlError, normalize_url
 from .values import (
     Access,
     HostedDatabase,
@@ -18,6 +18,7 @@ from .values import (
 __all__ = [
     "ERRORS",
     "REASONS",
+    "URL_FAULTS",
     "Access",
     "HostedDatabase",
     "Kpi",
@@ -28,6 +29,7 @@ __all__ = [
     "RemoteError",
     "RemoteUser",
     "Snapshot",
+    "UrlError",
     "UserOutcome",
     "Version",
     "invite",

@@ -3,9 +3,13 @@ import re
 
 import polib
 
+from odoo.exceptions import ValidationError
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import file_path
 from odoo.tools.translate import trans_export
+
+from ..models.databases_sentences import URL_SENTENCES
+from ..remote import URL_FAULTS
 
 #: What a translation may not lose: values filled in, tags, and the attributes that make a view work.
 KEPT = re.compile(r"%\(\w+\)s|%s|</?\w+|(?:class|invisible|role)=\"[^\"]*\"")
@@ -39,10 +43,13 @@ class TestI18n(TransactionCase):
                     sorted(KEPT.findall(entry.msgstr)), sorted(KEPT.findall(entry.msgid))
                 )
 
-    def test_shown_in_french(self):
+    def _in_french(self):
         self.env["res.lang"]._activate_lang("fr_FR")
+        return self.env(context={**self.env.context, "lang": "fr_FR"})
+
+    def test_shown_in_french(self):
+        env = self._in_french()
         self.env["ir.module.module"]._load_module_terms(["fleet_databases"], ["fr_FR"])
-        env = self.env(context={**self.env.context, "lang": "fr_FR"})
         view = env.ref("fleet_databases.project_project_view_list_databases")
         arch = env["project.project"].get_view(view.id, "list")["arch"]
         self.assertIn("Ouvrir cette base de données", arch)
@@ -59,4 +66,15 @@ class TestI18n(TransactionCase):
                 "car son certificat a expiré"
             ),
             sentence,
+        )
+
+    def test_url_sentences(self):
+        self.assertEqual({code: text._source for code, text in URL_SENTENCES.items()}, URL_FAULTS)
+        values = {"name": "Acme", "database_hosting": "premise", "database_url": "ftp://acme"}
+        with self.assertRaises(ValidationError) as caught:
+            self._in_french()["project.project"].create(values)
+        self.assertEqual(
+            str(caught.exception),
+            "URL de base de données «\u00a0ftp://acme\u00a0»\u00a0: "
+            "L'URL doit commencer par http:// ou https://, et non par ftp://.",
         )
