@@ -1,7 +1,7 @@
 -- A copy of a portal must not use the keys of the real one, nor ask its databases for anything.
 UPDATE project_project
    SET database_api_key_secret = NULL, database_api_key_expiry = NULL
- WHERE database_hosting IS NOT NULL;
+ WHERE database_api_key_secret IS NOT NULL OR database_api_key_expiry IS NOT NULL;
 
 DELETE FROM ir_config_parameter
  WHERE key IN ('fleet_databases.odoocom_key_secret', 'fleet_databases.odoocom_login');

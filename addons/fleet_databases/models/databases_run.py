@@ -125,6 +125,8 @@ class DatabasesRun(models.Model):
         """
         self.env.flush_all()
         with self._own_transaction() as self_own:
+            # Writing here would wait for the transaction that waits for us.
+            background = background or self_own._is_any_locked(items)
             run = self_own._create_run(kind, items, background)
             if background:
                 self_own.env.ref("fleet_databases.ir_cron_work").sudo()._trigger()
@@ -133,6 +135,15 @@ class DatabasesRun(models.Model):
                 self_own.sudo()._work(run)
         self.env.invalidate_all()
         return self.browse(run.id)
+
+    @api.model
+    def _is_any_locked(self, items):
+        """Tell whether a transaction, such as the caller's own, is changing one of the databases."""
+        ids = tuple({item["project_id"] for item in items}) or (0,)
+        free = self.env.execute_query(
+            SQL("SELECT id FROM project_project WHERE id IN %s FOR NO KEY UPDATE SKIP LOCKED", ids)
+        )
+        return bool(items) and len(free) < len(ids)
 
     # ------------------------------------------------------------------
     # Work
@@ -158,7 +169,7 @@ class DatabasesRun(models.Model):
         """
         worker = uuid.uuid4().hex
         Cron = self.env["ir.cron"]
-        self._close_finished_runs()
+        self._settle()
         left = Cron._commit_progress(remaining=self._count_waiting(run))
         if left <= 0:
             return
@@ -180,9 +191,7 @@ class DatabasesRun(models.Model):
                 if time.monotonic() - heartbeat > HEARTBEAT_SECONDS:
                     heartbeat = time.monotonic()
                     self._renew_leases(worker)
-        if run:
-            self._fail_unclaimed(run)
-        self._close_finished_runs()
+        self._settle(run)
         Cron._commit_progress(remaining=self._count_waiting(run))
 
     @api.model
@@ -218,17 +227,30 @@ class DatabasesRun(models.Model):
         :return: dicts with ``call`` (a function and its arguments, plain values), ``lines``
             (ids), ``project`` (id), ``kind``; ends in a commit
         """
+        conflicts = 0
         while rows := self._claim_rows(worker, run, limit):
             self.env.invalidate_all()
-            jobs = self._prepare_jobs(rows)
-            failed = len({row["project_id"] for row in rows}) - len(jobs)
-            self.env["ir.cron"]._commit_progress(
-                failed
-            )  # nothing is asked before the claim is safe
+            try:
+                jobs = self._prepare_jobs(rows)
+                failed = len({row["project_id"] for row in rows}) - len(jobs)
+                # Nothing is asked before the claim is safe.
+                self.env["ir.cron"]._commit_progress(failed)
+            except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+                # Somebody changes a database that could not be tried: the claim is undone too.
+                self._undo()
+                conflicts += 1
+                if conflicts == 5:
+                    break
+                continue
             if jobs:
                 return jobs
             # None of these could even be tried; there may be others behind them.
         return []
+
+    @api.model
+    def _undo(self):
+        self.env.cr.rollback()
+        self.env.invalidate_all()
 
     @api.model
     def _claim_rows(self, worker, run, limit):
@@ -263,7 +285,8 @@ class DatabasesRun(models.Model):
                        attempts = line.attempts + 1
                   FROM picked
                  WHERE line.run_id = picked.run_id AND line.project_id = picked.project_id AND %(claimable)s
-             RETURNING line.id, line.project_id, line.kind, line.login, line.user_name, line.attempts
+             RETURNING line.id, line.project_id, line.kind, line.login, line.user_name, line.attempts,
+                       line.lease_token
                 """,
                 claimable=claimable,
                 until=now + LEASE,
@@ -311,11 +334,14 @@ class DatabasesRun(models.Model):
 
     @api.model
     def _renew_leases(self, worker):
-        self.env.cr.execute(
-            "UPDATE databases_run_line SET lease_until = %s WHERE lease_token = %s AND state = 'running'",
-            [fields.Datetime.now() + LEASE, worker],
-        )
-        self.env.cr.commit()  # others must see that this worker lives
+        try:
+            self.env.cr.execute(
+                "UPDATE databases_run_line SET lease_until = %s WHERE lease_token = %s AND state = 'running'",
+                [fields.Datetime.now() + LEASE, worker],
+            )
+            self.env.cr.commit()  # others must see that this worker lives
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            self._undo()  # somebody has taken one of them over; the next heartbeat sees that
 
     @api.model
     def _write_results(self, finished):
@@ -333,8 +359,7 @@ class DatabasesRun(models.Model):
         if not self._try_write(results):
             for result in results:
                 if not self._try_write([result]):
-                    self._write_failure(result[0], "internal")
-                    self.env.cr.commit()  # as below
+                    self._try_write([(result[0], None)])
 
     @api.model
     def _try_write(self, results):
@@ -363,7 +388,9 @@ class DatabasesRun(models.Model):
     def _apply(self, results):
         by_kind = defaultdict(list)
         for job, result in results:
-            if result is None:
+            if self._is_taken_over(job):
+                _logger.info("Database %s: another worker has it by now", job["project"])
+            elif result is None:
                 self._write_failure(job, "internal")
             else:
                 by_kind[job["kind"]].append((job, result))
@@ -374,6 +401,19 @@ class DatabasesRun(models.Model):
             for job, outcomes in by_kind[kind]:
                 Writer._apply_outcomes(job, outcomes)
         self.env.flush_all()
+
+    @api.model
+    def _is_taken_over(self, job):
+        """Tell whether the lease ran out and another worker has taken the lines of ``job``."""
+        return bool(
+            self.env.execute_query(
+                SQL(
+                    "SELECT 1 FROM databases_run_line WHERE id IN %s AND lease_token != %s LIMIT 1",
+                    tuple(line["id"] for line in job["lines"]),
+                    job["lines"][0]["lease_token"],
+                )
+            )
+        )
 
     @api.model
     def _write_failure(self, job, code):
@@ -403,6 +443,22 @@ class DatabasesRun(models.Model):
             }
         )
         self.env.flush_all()
+
+    @api.model
+    def _settle(self, run=None):
+        """Close what is finished. That another worker does so at this moment is no error."""
+        for attempt in range(5):
+            self.env.cr.commit()  # the snapshot must be younger than what others have closed
+            self.env.invalidate_all()
+            time.sleep(0.05 * attempt)
+            try:
+                if run:
+                    self._fail_unclaimed(run)
+                self._close_finished_runs()
+                self.env.cr.commit()
+                return
+            except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+                self._undo()
 
     @api.model
     def _close_finished_runs(self):
@@ -454,6 +510,8 @@ class DatabasesRun(models.Model):
         """Return the action that tells what came of a finished synchronisation."""
         self.ensure_one()
         with self._own_transaction() as run:
+            if run.state == "running":
+                return self._action_follow()
             failed = run.line_ids.filtered(lambda line: line.state == "failed")
             message = run._get_result_message(failed)
         return {

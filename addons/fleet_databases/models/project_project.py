@@ -1,7 +1,7 @@
 from datetime import timedelta
 from urllib.parse import quote, urlsplit
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
@@ -277,7 +277,7 @@ class ProjectProject(models.Model):
                 for column, value in figures.items()
                 if column.startswith(drafts) and isinstance(value, int)
             ]
-            project.database_nb_drafts = min(sum(counts), 2**31 - 1)
+            project.database_nb_drafts = max(min(sum(counts), 2**31 - 1), 0)
             project.database_return_status = min(statuses, key=RETURN_STATUSES.index, default=False)
 
     @api.depends("database_hosting", "database_error_code", "database_last_synchro")
@@ -453,12 +453,24 @@ class ProjectProject(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        if any(vals.get("database_hosting") for vals in vals_list):
+        # What a default brings (of the context, or of one's own) is checked like any other value.
+        names = [
+            name
+            for name, field in self._fields.items()
+            if name.startswith("database_") and field.type != "one2many"
+        ]
+        vals_list = [
+            {**self.default_get([name for name in names if name not in vals]), **vals}
+            for vals in vals_list
+        ]
+        if any(vals.get(name) for vals in vals_list for name in names if name not in FETCH_FIELDS):
             self._check_may_change_databases()
         return super().create([self._prepare_database_vals(vals) for vals in vals_list])
 
     def write(self, vals):
-        if any(name.startswith("database_") for name in vals):
+        if any(name.startswith("database_") for name in vals) or (
+            {"active", "company_id"} & vals.keys() and any(self.mapped("database_hosting"))
+        ):
             self._check_may_change_databases()
         if vals.get("database_hosting") and "database_url" not in vals and len(self) > 1:
             # Each has a URL of its own, and what is allowed in it depends on the hosting.
@@ -476,6 +488,11 @@ class ProjectProject(models.Model):
         if "database_api_key_expiry" in vals:
             super(ProjectProject, self.sudo()).write({"database_key_warning": 0})
         return super().write(vals)
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_database(self):
+        if any(self.mapped("database_hosting")):
+            self._check_may_change_databases()
 
     @api.model
     def _check_may_change_databases(self):
@@ -778,7 +795,7 @@ class ProjectProject(models.Model):
                     "mail.mail_activity_data_todo",
                     date_deadline=deadline,
                     summary=summary,
-                    note=note,
+                    note=escape(note),  # names of KPIs are the words of another server
                     user_id=candidate.id,
                     **values,
                 )

@@ -1,6 +1,7 @@
 from . import (
     test_access,
     test_connect,
+    test_hardening,
     test_i18n,
     test_key,
     test_kpi,
