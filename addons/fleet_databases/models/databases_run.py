@@ -22,7 +22,7 @@ LEASE = timedelta(seconds=120)
 HEARTBEAT_SECONDS = 20
 #: Results are gathered for this long before they are written in one batch.
 GATHER_SECONDS = 0.25
-#: More databases than this are worked on in the background.
+#: More databases, or users on databases, than this are worked on in the background.
 FOREGROUND_LIMIT = 20
 MAX_ATTEMPTS = 3
 KEEP_DAYS = {"sync": 30, "discover": 30, "invite": 730, "remove": 730}
@@ -364,6 +364,8 @@ class DatabasesRun(models.Model):
     @api.model
     def _try_write(self, results):
         """Write ``results`` and commit; return False when that cannot be done."""
+        # Others may have changed these records while the threads were asking.
+        self.env.invalidate_all()
         for attempt in range(5):
             try:
                 self._apply(results)
@@ -392,6 +394,8 @@ class DatabasesRun(models.Model):
                 _logger.info("Database %s: another worker has it by now", job["project"])
             elif result is None:
                 self._write_failure(job, "internal")
+            elif job["kind"] == "sync" and self._is_moved(job):
+                self._requeue(job)
             else:
                 by_kind[job["kind"]].append((job, result))
         Writer = self.env["databases.writer"].sudo()
@@ -414,6 +418,31 @@ class DatabasesRun(models.Model):
                 )
             )
         )
+
+    @api.model
+    def _is_moved(self, job):
+        """Tell whether the database has got another address since it was asked."""
+        _function, access, *_more = job["call"]
+        return bool(
+            self.env.execute_query(
+                SQL(
+                    """
+                    SELECT 1 FROM project_project
+                     WHERE id = %s
+                       AND (COALESCE(database_url, ''), COALESCE(database_name, '')) != (%s, %s)
+                    """,
+                    job["project"],
+                    access.url,
+                    access.database,
+                )
+            )
+        )
+
+    @api.model
+    def _requeue(self, job):
+        """Ask once more: what came is the answer of another server."""
+        lines = self.env["databases.run.line"].sudo().browse([line["id"] for line in job["lines"]])
+        lines.exists().write({"state": "queued", "lease_until": False, "lease_token": False})
 
     @api.model
     def _write_failure(self, job, code):
@@ -567,6 +596,7 @@ class DatabasesRun(models.Model):
             raise AccessError(
                 self.env._("Only a Databases Administrator may invite or remove users.")
             )
-        background = len({item["project_id"] for item in items}) > FOREGROUND_LIMIT
+        # Each user is some calls more: many of them take as long as many databases.
+        background = len(items) > FOREGROUND_LIMIT
         run = self._start(kind, items, background)
         return run._action_follow() if background else run.action_open()

@@ -113,6 +113,20 @@ class TestHardening(DatabasesCase):
 
     # --- workers and copies
 
+    def test_many_users_go_to_the_background(self):
+        """Users are counted, not only databases: a request must end in time."""
+        _remote, project = self.add()
+        many = make_users(
+            self.env, {f"user{number}@example.com": "base.group_user" for number in range(21)}
+        )
+        wizard = (
+            self.env["databases.invite.wizard"]
+            .with_user(self.manager)
+            .create({"project_ids": project.ids, "user_ids": many.ids})
+        )
+        with self.enter_registry_test_mode():
+            self.assertEqual(wizard.action_invite()["tag"], "fleet_databases.follow_run")
+
     def test_a_late_worker_changes_nothing(self):
         """A result whose lease has run out and gone to another worker is dropped."""
         _remote, project = self.add()
@@ -212,3 +226,29 @@ class TestHardeningTransactions(TransactionCase):
             first._work()
             second._work()
             self.assertEqual(second.browse(run.id).state, "done")
+
+    def test_the_answer_of_a_former_address_is_dropped(self):
+        """When the URL is changed while the old one is being asked, the new one is asked as well."""
+        other = self.server.add("other")
+        with self.registry.cursor() as cr:
+            env = self.env(cr=cr)
+            run = env["databases.run"]._create_run(
+                "sync", [{"project_id": self.project_id}], background=True
+            )
+            [job] = env["databases.run"]._claim("worker", run, 10)
+            function, *arguments = job["call"]
+            snapshot = function(*arguments)
+            with self.registry.cursor() as other_cr:
+                self.env(cr=other_cr)["project.project"].browse(self.project_id).write(
+                    {
+                        "database_url": other.url,
+                        "database_name": "other",
+                        "database_api_key": other.key,
+                    }
+                )
+            self.assertTrue(env["databases.run"]._try_write([(job, snapshot)]))
+            project = env["project.project"].browse(self.project_id)
+            self.assertEqual((run.line_ids.state, project.database_state), ("queued", "new"))
+            env["databases.run"]._work(run)
+            self.assertEqual((run.line_ids.state, project.database_state), ("done", "ok"))
+            self.assertTrue(other.requests)
