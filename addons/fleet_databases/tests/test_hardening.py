@@ -79,6 +79,27 @@ class TestHardening(DatabasesCase):
         mine.name = "Renamed"
         project.with_user(self.manager).unlink()
 
+    def test_everywhere_is_in_every_company(self):
+        """Off-boarding also reaches databases of a company that is not chosen at the moment."""
+        company = self.env["res.company"].create({"name": "Second"})
+        self.manager.company_ids += company
+        _remote, here = self.add("here", users=[user(7, "leaver@example.com")])
+        _remote, there = self.add(
+            "there", {"company_id": company.id}, users=[user(8, "leaver@example.com")]
+        )
+        self.synchronize(here | there)
+        account = here.database_user_ids.filtered(lambda account: account.remote_id == 7)
+        wizard = (
+            self.env["databases.remove.wizard"]
+            .with_user(self.manager)
+            .with_context(allowed_company_ids=self.env.company.ids)
+            .create({"project_ids": here.ids, "database_user_ids": account.ids})
+        )
+        self.assertEqual((wizard.line_count, wizard.preview), (1, "leaver@example.com: Here"))
+        wizard.everywhere = True
+        self.assertEqual(wizard.line_count, 2)
+        self.assertIn("leaver@example.com: There", wizard.preview)
+
     # --- by another server
 
     def test_sums_of_negative_figures_fit(self):

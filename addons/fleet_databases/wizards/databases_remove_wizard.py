@@ -21,9 +21,13 @@ class DatabasesRemoveWizard(models.TransientModel):
         """Return the accounts that would be deactivated."""
         self.ensure_one()
         domain = [("login_key", "in", self.database_user_ids.mapped("login_key"))]
-        if not self.everywhere:
+        Account = self.env["databases.user"]
+        if self.everywhere:
+            # Also where the company is not among those chosen at the top right just now.
+            Account = Account.with_context(allowed_company_ids=self.env.user.company_ids.ids)
+        else:
             domain += [("project_id", "in", self.project_ids.ids)]
-        return self.env["databases.user"].search(domain, order="login_key, id")
+        return Account.search(domain, order="login_key, id")
 
     @api.depends("database_user_ids", "everywhere", "project_ids")
     def _compute_lines(self):
