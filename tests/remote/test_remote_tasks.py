@@ -264,3 +264,14 @@ def test_removing_without_the_right() -> None:
         assert results(remove(access(server), ["here@example.com"], POLICY)) == [
             ("here@example.com", "no_right", "access")
         ]
+
+
+def test_when_time_is_up_the_rest_is_left_for_another_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("remote.tasks.USERS_SECONDS", 0.0)
+    odoo = FakeOdoo(users=people(), has_kpis=False)
+    with Rogue(odoo) as server:
+        answers = [
+            results(invite(access(server), [(login, login) for login in logins], POLICY))
+            for logins in (["one@example.com", "two@example.com"], ["two@example.com"])
+        ]
+    assert answers == [[("one@example.com", "done", None)], [("two@example.com", "done", None)]]

@@ -22,6 +22,14 @@ class DatabasesKpi(models.Model):
         required=True,
         readonly=True,
     )
+    introduced_by_id = fields.Many2one(
+        "project.project",
+        readonly=True,
+        index="btree_not_null",
+        ondelete="set null",
+        export_string_translation=False,
+        groups=fields.NO_ACCESS,
+    )
     sequence = fields.Integer(default=10)
     active = fields.Boolean(default=True, help="Clear it to take the column out of the list.")
     threshold_ids = fields.One2many("databases.kpi.threshold", "kpi_id", "Thresholds")

@@ -1,3 +1,5 @@
+from collections import Counter
+
 from odoo import api, fields, models
 from odoo.tools import SQL
 
@@ -5,6 +7,8 @@ from odoo.tools import SQL
 RETURN_STATUSES = ("late", "to_do", "to_submit", "longterm", "done")
 #: More columns than this help nobody, and a broken database must not fill the list.
 MAX_KPIS = 200
+#: Columns that one database may bring into the list, so that it cannot take all of them.
+MAX_KPIS_OF_ONE = 40
 
 
 class DatabasesKpiSet(models.Model):
@@ -28,38 +32,57 @@ class DatabasesKpiSet(models.Model):
         }
         return [(status, labels[status]) for status in RETURN_STATUSES]
 
-    def _ensure_columns(self, kpis):
-        """Make the columns, and the catalogue entries, of ``kpis``.
+    def _ensure_columns(self, reported):
+        """Make the columns, and the catalogue entries, of the KPIs that databases have reported.
 
-        :param kpis: KPIs as the remote client brings them
+        :param dict reported: the KPIs, as the remote client brings them, of each project
         :return: catalogue records by the remote's identifier and type: databases of different
-            versions may mean different things by one identifier; KPIs over the cap are left out
+            versions may mean different things by one identifier; KPIs over a cap are left out
         """
         self.ensure_one()
-        Kpi = self.env["databases.kpi"].with_context(active_test=False)
-        known = {(kpi.technical_name, kpi.kpi_type): kpi for kpi in Kpi.search([])}
-        taken = {kpi.property_name for kpi in known.values()}
-        missing = {
-            (kpi.id, kpi.type): kpi
-            for kpi in kpis
-            if (kpi.id, kpi.type) not in known
-            and Kpi._get_property_name(kpi.id, kpi.type) not in taken
-        }
-        room = max(MAX_KPIS - len(known), 0)
-        if missing and room:
-            # One writer at a time, or one would undo the columns of the other.
-            self.env.cr.execute(
-                SQL("SELECT 1 FROM databases_kpi_set WHERE id = %s FOR UPDATE", self.id)
-            )
-            created = Kpi.create(
-                [
-                    {"technical_name": kpi.id, "name": kpi.name, "kpi_type": kpi.type}
-                    for kpi in list(missing.values())[:room]
-                ]
-            )
+        known = self._get_catalogue()
+        if not self._get_new_kpis(reported, known):
+            return known
+        # One writer at a time, or one would undo the columns of the other.
+        self.env.cr.execute(
+            SQL("SELECT 1 FROM databases_kpi_set WHERE id = %s FOR UPDATE", self.id)
+        )
+        if values := self._get_new_kpis(reported, known):
+            created = self.env["databases.kpi"].create(values)
             known.update({(kpi.technical_name, kpi.kpi_type): kpi for kpi in created})
             self._write_definition()
         return known
+
+    @api.model
+    def _get_catalogue(self):
+        kpis = self.env["databases.kpi"].with_context(active_test=False).search([])
+        return {(kpi.technical_name, kpi.kpi_type): kpi for kpi in kpis}
+
+    @api.model
+    def _get_new_kpis(self, reported, known):
+        """Return the values of the catalogue entries that are missing and within the caps."""
+        Kpi = self.env["databases.kpi"]
+        taken = {kpi.property_name for kpi in known.values()}
+        brought = Counter(kpi.sudo().introduced_by_id.id for kpi in known.values())
+        values = []
+        for project, kpis in reported.items():
+            for kpi in kpis:
+                name = Kpi._get_property_name(kpi.id, kpi.type)
+                if name in taken or (kpi.id, kpi.type) in known:
+                    continue
+                if len(taken) >= MAX_KPIS or brought[project.id] >= MAX_KPIS_OF_ONE:
+                    break
+                taken.add(name)
+                brought[project.id] += 1
+                values.append(
+                    {
+                        "technical_name": kpi.id,
+                        "name": kpi.name,
+                        "kpi_type": kpi.type,
+                        "introduced_by_id": project.id,
+                    }
+                )
+        return values
 
     def _write_definition(self):
         """Write the columns' definition anew from the catalogue."""

@@ -155,6 +155,8 @@ class DatabasesOdoocom(models.AbstractModel):
             return self._create_project({**values, "name": database.name or url}), "created"
         if project.database_hosting != "saas":
             return project, "left"
+        if not project.database_discovered:
+            values.pop("database_discovered")  # a person has added it, so no pull archives it
         if project.database_unlisted:
             values.update(active=True, database_unlisted=False)
         if project.database_api_login:

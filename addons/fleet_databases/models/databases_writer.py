@@ -110,7 +110,7 @@ class DatabasesWriter(models.AbstractModel):
             for project, snapshot in pairs
         }
         kpi_set = self.env.ref("fleet_databases.kpi_set")
-        catalogue = kpi_set._ensure_columns([kpi for kpis in wanted.values() for kpi in kpis])
+        catalogue = kpi_set._ensure_columns(wanted)
         figures = []
         for project, kpis in wanted.items():
             values = {
@@ -219,7 +219,7 @@ class DatabasesWriter(models.AbstractModel):
     def _apply_outcomes(self, job, outcomes):
         """Write what came of inviting, or removing, users on one database.
 
-        :param list outcomes: ``remote.tasks.UserOutcome``, one a line of the job
+        :param list outcomes: ``remote.tasks.UserOutcome``, one a line that there was time for
         """
         project = (
             self.env["project.project"]
@@ -232,6 +232,11 @@ class DatabasesWriter(models.AbstractModel):
         )
         by_login = {outcome.login: outcome for outcome in outcomes}
         now = fields.Datetime.now()
+        # Time was up before these: they go on from here, and that is no failed attempt.
+        lines.filtered(lambda line: line.login not in by_login).write(
+            {"state": "queued", "lease_until": False, "lease_token": False, "attempts": 0}
+        )
+        lines = lines.filtered(lambda line: line.login in by_login)
         for line in lines:
             outcome = by_login[line.login]
             good = outcome.result in self._get_good_results(job["kind"])

@@ -603,15 +603,10 @@ class ProjectProject(models.Model):
     def _is_odoocom_address(self):
         """Tell whether the account's own key may be sent to this database.
 
-        Only to an address that Odoo.com itself has named, or to one of its own hosts: an
-        administrator who types another URL must not receive the key of the whole account.
+        Only to an address that Odoo.com itself has named. A host below odoo.com is no proof:
+        on Odoo.sh the code of a customer answers there.
         """
-        host = (self.database_url or "").partition("://")[2].partition("/")[0]
-        return (
-            (self.database_url or "").startswith("https://")
-            and host.endswith(".odoo.com")
-            or (self.database_discovered and self.database_url == self.database_discovered_url)
-        )
+        return bool(self.database_url) and self.database_url == self.database_discovered_url
 
     @api.model
     def _get_synchronized_domain(self):

@@ -23,6 +23,9 @@ from .values import Access, Kpi, NetworkPolicy, RemoteUser, Version
 DONE, ALREADY, MISSING = "done", "already", "missing"
 NO_RIGHT, UNREACHABLE, FAILED = "no_right", "unreachable", "failed"
 
+# Seconds after which no further user is begun: Odoo ends a worker that takes 120.
+USERS_SECONDS = 45.0
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -132,7 +135,8 @@ def invite(
 ) -> tuple[UserOutcome, ...]:
     """Make sure that each ``(login, name)`` has an active internal account; mails nobody.
 
-    Who has one is left alone, so that repeating an invitation changes nothing.
+    Who has one is left alone, so that repeating an invitation changes nothing. Logins without
+    an outcome in the answer were not begun, for lack of time.
     """
     database = RemoteDatabase(access, policy)
     names = dict(users)
@@ -158,7 +162,10 @@ def _invite_one(database: RemoteDatabase, login: str, name: str) -> UserOutcome:
 
 
 def remove(access: Access, logins: Sequence[str], policy: NetworkPolicy) -> tuple[UserOutcome, ...]:
-    """Deactivate the accounts with these logins; nothing is deleted."""
+    """Deactivate the accounts with these logins; nothing is deleted.
+
+    Logins without an outcome in the answer were not begun, for lack of time.
+    """
     database = RemoteDatabase(access, policy)
     return _for_each(list(dict.fromkeys(logins)), lambda login: _remove_one(database, login))
 
@@ -180,10 +187,17 @@ def _remove_one(database: RemoteDatabase, login: str) -> UserOutcome:
 
 
 def _for_each(logins: Sequence[str], act: Callable[[str], UserOutcome]) -> tuple[UserOutcome, ...]:
-    """Act on each login; what would fail for all of them is not tried again."""
+    """Act on each login; what would fail for all of them is not tried again.
+
+    After ``USERS_SECONDS`` the rest is left for another call: the answer holds no outcome for
+    them. The first one is always tried, so that repeated calls come to an end.
+    """
     outcomes: list[UserOutcome] = []
     hopeless: RemoteError | None = None
+    end = time.monotonic() + USERS_SECONDS
     for login in logins:
+        if outcomes and time.monotonic() > end:
+            break
         try:
             if hopeless:
                 raise hopeless

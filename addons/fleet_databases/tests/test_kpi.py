@@ -2,7 +2,7 @@ from datetime import date, datetime, timedelta
 
 from odoo.exceptions import ValidationError
 
-from ..models.databases_kpi_set import MAX_KPIS
+from ..models.databases_kpi_set import MAX_KPIS, MAX_KPIS_OF_ONE
 from .common import DatabasesCase, at
 from .fake_odoo import number, status
 
@@ -95,6 +95,18 @@ class TestKpiColumns(KpiCase):
         self.assertFalse(self.kpi("second.over"))
         self.assertIn("There is no room for more KPIs: Second", self.project.database_notes)
         self.assertEqual(self.project.database_state, "ok")
+
+    def test_one_database_cannot_take_every_column(self):
+        """Inventing other KPIs each day, it gets no more than its share; the others still get theirs."""
+        self.report(*(number(f"mon.{n}", 1) for n in range(100)))
+        self.report(*(number(f"tue.{n}", 1) for n in range(100)), day=1)
+        Kpi = self.env["databases.kpi"].with_context(active_test=False)
+        self.assertEqual(Kpi.search_count([("technical_name", "=like", "mon.%")]), MAX_KPIS_OF_ONE)
+        self.assertFalse(Kpi.search_count([("technical_name", "=like", "tue.%")]))
+        other, project = self.add("honest")
+        other.kpis = [number("honest.one", 5)]
+        self.synchronize(project)
+        self.assertTrue(self.kpi("honest.one"))
 
     def test_a_kpi_may_change_its_type(self):
         """An integer yesterday and a status today are two columns, and nothing crashes."""

@@ -322,22 +322,39 @@ class TestAccountKey(OdoocomCase):
             self.assertEqual(project.database_error_code, "not_configured")
         self.assertFalse([key for keys in seen for key in keys if key])
 
-    def test_only_hosts_below_odoocom_and_only_https(self):
-        """Of typed addresses only https://….odoo.com counts as Odoo.com's."""
-        for url, allowed in (
-            ("https://acme.odoo.com", True),
-            ("http://acme.odoo.com", False),
-            ("https://odoo.com.evil.example", False),
-            ("https://evilodoo.com", False),
-            ("https://acme.odoo.com:8443", False),
-            ("https://acme.odoo.com.", True),
+    def test_a_typed_address_is_never_odoocoms(self):
+        """Not even a host below odoo.com gets the account's key before Odoo.com has named it."""
+        for url in (
+            "https://acme.odoo.com",
+            "https://acme-main-123.dev.odoo.com",
+            "http://acme.odoo.com",
+            "https://odoo.com.evil.example",
         ):
             with self.subTest(url):
                 project = self.Project.create(
                     {"name": "A", "database_hosting": "saas", "database_url": url}
                 )
-                self.assertEqual(project._is_odoocom_address(), allowed)
+                self.assertFalse(project._is_odoocom_address())
                 project.unlink()
+
+    def test_a_database_added_by_hand_gets_the_key_once_it_is_listed(self):
+        """A pull confirms its address; it is still not the pull's to archive."""
+        self.list("one", "two", "three")
+        self.pull()
+        byhand = self.Project.create(
+            {
+                "name": "By hand",
+                "database_hosting": "saas",
+                "database_url": f"http://four.localhost:{self.server.port}",
+            }
+        )
+        self.assertFalse(byhand._is_odoocom_address())
+        self.list("one", "two", "three", "four")
+        self.pull()
+        self.assertTrue(byhand._is_odoocom_address())
+        self.list("one", "two", "three")
+        self.pull()
+        self.assertTrue(byhand.active)
 
     def test_who_may_not_forge_a_discovery(self):
         """Even an administrator cannot say that Odoo.com named an address."""

@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import new_test_user
 
@@ -71,6 +73,13 @@ class TestInvite(WizardCase):
         self.assertEqual(self.two.get("bob@example.com")["name"], self.stranger.name)
         self.assertFalse(self.one.mails + self.two.mails)
         self.assertEqual(self.env["mail.mail"].search_count([]), self.mails)
+
+    def test_a_slow_database_is_asked_in_turns(self):
+        """When time is up, the remaining users wait for another turn, and that is no failure."""
+        with patch("odoo.addons.fleet_databases.remote.tasks.USERS_SECONDS", 0.0):
+            run, results = self.invite(self.user | self.stranger)
+        self.assertEqual(set(results.values()), {"already", "done"})
+        self.assertEqual((run.state, run.total_count, run.failed_count), ("done", 4, 0))
 
     def test_once_more_changes_nothing(self):
         """Repeating an invitation changes nothing there, nothing here, and mails nobody."""
