@@ -378,7 +378,7 @@ class TestThrottle(DatabasesCase):
         )
         _remote, good = self.add("good", users=[user(7, "ann@example.com")])
         _remote, bad = self.add("bad", users=[user(7, "joe@example.com")])
-        with mute_logger("odoo.sql_db", "odoo.addons.fleet_databases.models.databases_run"):
+        with mute_logger("odoo.sql_db", "odoo.addons.fleet_databases.models.databases_run_work"):
             self.synchronize_daily()
         self.assertEqual(good.database_state, "ok")
         self.assertEqual((bad.database_error_code, bad.database_nb_synchro_errors), ("internal", 1))
