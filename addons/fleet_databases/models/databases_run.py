@@ -1,4 +1,3 @@
-import logging
 from collections import defaultdict
 from contextlib import contextmanager
 from datetime import timedelta
@@ -6,8 +5,6 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 from odoo.tools import SQL
-
-_logger = logging.getLogger(__name__)
 
 #: A worker that has not been heard of for this long is taken for dead.
 LEASE = timedelta(seconds=120)

@@ -169,9 +169,10 @@ class ProjectProject(models.Model):
         self._warn_expiring_keys()
         Run = self.env["databases.run"]
         if not Run._get_unfinished("sync"):
+            # Those that failed last come last: a hanging database holds up no living one.
             due = self.search(
                 self._get_due_domain(fields.Datetime.now()),
-                order="database_last_attempt NULLS FIRST, id",
+                order="database_nb_synchro_errors NULLS FIRST, database_last_attempt NULLS FIRST, id",
             )
             if due:
                 Run._create_run(

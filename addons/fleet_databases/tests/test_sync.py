@@ -298,6 +298,18 @@ class TestThrottle(DatabasesCase):
         self.assertEqual(asked, [True, False, False, True, True])
         self.assertEqual(project.database_nb_synchro_errors, 0)
 
+    def test_the_living_are_asked_before_those_that_failed_last_time(self):
+        """Databases that hang wait at the end of the queue, so that they hold up nobody."""
+        _remote, failing = self.add("failing", fault="server")
+        with at(datetime(2026, 3, 1, 2, 0)):
+            self.synchronize_daily()
+        _remote, living = self.add("living")
+        with at(datetime(2026, 3, 2, 2, 0)):
+            self.synchronize_daily()
+        run = self.env["databases.run"].search([], limit=1)
+        asked = [line.project_id for line in run.line_ids.sorted("id")]
+        self.assertEqual(asked, [living, failing])
+
     def test_a_failing_database_is_asked_once_a_day_and_five_times(self):
         """After five errors in a row the scheduled action leaves a database alone."""
         remote, project = self.add(fault="server")
