@@ -58,7 +58,7 @@ class DatabasesRun(models.Model):
             pending = {}
             while True:
                 free = size - len(pending)
-                if left > 0 and (not pending or free >= size // 4):
+                if left > 0 and free:
                     for job in self._claim(worker, run, free):
                         pending[pool.submit(*job["call"])] = job
                 if not pending:
