@@ -1,6 +1,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..models.databases_run import FOREGROUND_LIMIT
+
 
 class DatabasesInviteWizard(models.TransientModel):
     _name = "databases.invite.wizard"
@@ -20,10 +22,10 @@ class DatabasesInviteWizard(models.TransientModel):
     )
     has_many = fields.Boolean(compute="_compute_has_many")
 
-    @api.depends("project_ids")
+    @api.depends("project_ids", "user_ids")
     def _compute_has_many(self):
         for wizard in self:
-            wizard.has_many = len(wizard.project_ids) > 20
+            wizard.has_many = len(wizard.project_ids) * len(wizard.user_ids) > FOREGROUND_LIMIT
 
     def action_invite(self):
         """Create the accounts and show what came of it, a line a database and a user."""
