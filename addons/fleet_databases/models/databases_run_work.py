@@ -251,15 +251,13 @@ class DatabasesRun(models.Model):
                 self.env.cr.commit()  # each batch lasts, whatever happens to the next
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
                 # Somebody else has changed one of these records in the meantime.
-                self.env.cr.rollback()
-                self.env.invalidate_all()
+                self._undo()
                 time.sleep(0.05 * attempt)
             except Exception:
                 _logger.exception(
                     "Results of databases %s", [job["project"] for job, _result in results]
                 )
-                self.env.cr.rollback()
-                self.env.invalidate_all()
+                self._undo()
                 return False
             else:
                 return True

@@ -61,6 +61,14 @@ def in_environment(cls, server):
     cls.startClassPatcher(patch.dict(os.environ, values))
 
 
+def serve_fleet(cls):
+    """Start a loopback server for the fleet of a test class and configure this server for it."""
+    cls.server = FakeOdoo()
+    cls.server.start()
+    cls.addClassCleanup(cls.server.stop)
+    in_environment(cls, cls.server)
+
+
 @tagged("post_install", "-at_install")
 class DatabasesCase(TransactionCase):
     """A fleet on a loopback server, and one user of each kind."""
@@ -68,10 +76,7 @@ class DatabasesCase(TransactionCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.server = FakeOdoo()
-        cls.server.start()
-        cls.addClassCleanup(cls.server.stop)
-        in_environment(cls, cls.server)
+        serve_fleet(cls)
         cls.env = cls.env(
             context={**cls.env.context, "tracking_disable": False, "mail_create_nolog": False}
         )

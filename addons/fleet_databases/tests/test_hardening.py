@@ -5,8 +5,8 @@ from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import TransactionCase, tagged
 from odoo.tools import file_open
 
-from .common import GROUP_USER, DatabasesCase, in_environment, make_users
-from .fake_odoo import FakeOdoo, number, user
+from .common import GROUP_USER, DatabasesCase, make_users, serve_fleet
+from .fake_odoo import number, user
 
 
 class TestHardening(DatabasesCase):
@@ -190,10 +190,7 @@ class TestHardeningTransactions(TransactionCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.server = FakeOdoo()
-        cls.server.start()
-        cls.addClassCleanup(cls.server.stop)
-        in_environment(cls, cls.server)
+        serve_fleet(cls)
 
     def setUp(self):
         super().setUp()

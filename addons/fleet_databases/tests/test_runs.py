@@ -6,8 +6,8 @@ from odoo.exceptions import UserError
 from odoo.tests import TransactionCase, tagged
 
 from ..models.databases_run import LEASE
-from .common import DatabasesCase, at, in_environment
-from .fake_odoo import FakeOdoo, user
+from .common import DatabasesCase, at, serve_fleet
+from .fake_odoo import user
 
 
 class TestRuns(DatabasesCase):
@@ -244,10 +244,7 @@ class TestConcurrency(TransactionCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.server = FakeOdoo()
-        cls.server.start()
-        cls.addClassCleanup(cls.server.stop)
-        in_environment(cls, cls.server)
+        serve_fleet(cls)
 
     def setUp(self):
         super().setUp()
