@@ -1,0 +1,15 @@
+"""Plain tests of the package ``hosting`` on a real PostgreSQL server, without Odoo's ORM."""
+
+import sys
+
+import pytest
+from support.odoo_fleet import services
+
+from fleetdev import paths
+
+sys.path.insert(0, str(paths.ADDONS / "fleet_saas_server"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _services() -> None:
+    services()
