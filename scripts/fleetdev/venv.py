@@ -9,8 +9,10 @@ import tempfile
 
 from . import console, files, paths, shell, system_packages
 
-RUNTIME = (paths.REQUIREMENTS / "odoo.txt",)
-TESTING = (paths.REQUIREMENTS / "odoo.txt", paths.REQUIREMENTS / "dev.txt")
+RUNTIME = (paths.REQUIREMENTS / "odoo.txt", paths.REQUIREMENTS / "addons.txt")
+TESTING = (*RUNTIME, paths.REQUIREMENTS / "dev.txt")
+# Addons depend on a distribution "odoo": here that is `write_path_file`, which pip may not see.
+WITHOUT_DEPENDENCIES = ("addons",)
 
 
 def ensure(requirement_files=RUNTIME):
@@ -81,6 +83,7 @@ def _ensure_requirements(path):
         "install",
         "--prefer-binary",
         "--disable-pip-version-check",
+        *(["--no-deps"] if path.stem in WITHOUT_DEPENDENCIES else []),
         "-r",
         path,
     ]
