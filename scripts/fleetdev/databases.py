@@ -14,6 +14,17 @@ TEMPLATES = {
     "client_account": ("account", ("fleet_demo_client",)),
     "legacy": ("client", ("fleet_demo_legacy",)),
     "portal": ("base", ("fleet_databases",)),
+    "jobs": ("base", ("queue_job",)),
+    # Everything of Odoo's that holds credentials or sends something, for the tests of the seal.
+    "hosting_trap": (
+        "account",
+        (
+            "auth_ldap,auth_oauth,auth_passkey,auth_totp,base_automation,certificate,"
+            "cloud_storage,event,google_calendar,google_gmail,hr_attendance,mass_mailing,"
+            "microsoft_calendar,microsoft_outlook,payment_stripe,point_of_sale,sms,survey,"
+            "website_sale"
+        ).split(","),
+    ),
 }
 PREPARE = {
     "account": """
