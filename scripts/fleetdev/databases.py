@@ -19,7 +19,7 @@ TEMPLATES = {
     "hosting_trap": (
         "account",
         (
-            "auth_ldap,auth_oauth,auth_passkey,auth_totp,base_automation,certificate,"
+            "auth_oauth,auth_passkey,auth_totp,base_automation,certificate,"
             "cloud_storage,event,google_calendar,google_gmail,hr_attendance,mass_mailing,"
             "microsoft_calendar,microsoft_outlook,payment_stripe,point_of_sale,sms,survey,"
             "website_sale"
