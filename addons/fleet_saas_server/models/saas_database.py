@@ -1,0 +1,113 @@
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+
+from .saas_errors import words
+
+# Every state of a hosted database and the states it may go to.
+TRANSITIONS = {
+    "creating": ("active", "failed"),
+    "active": ("suspended", "archived", "dropped"),
+    "suspended": ("active", "archived"),
+    "archived": ("active", "suspended", "dropped"),
+    "failed": ("creating", "dropped"),
+    "dropped": (),
+}
+
+
+class SaasDatabase(models.Model):
+    """A database that this machine hosts.
+
+    ``name`` is what people know; ``physical`` is its name in PostgreSQL and of its files, the same
+    while it is visible.
+    """
+
+    _name = "saas.database"
+    _description = "Hosted Database"
+    _inherit = ["mail.thread", "mail.activity.mixin", "saas.operation.owner"]
+    _order = "name, id"
+
+    name = fields.Char(required=True, readonly=True, index=True, tracking=True)
+    physical = fields.Char(
+        "Name in PostgreSQL", readonly=True, copy=False, export_string_translation=False
+    )
+    uuid = fields.Char("Identity", required=True, readonly=True, copy=False)
+    state = fields.Selection(
+        [
+            ("creating", "Being Created"),
+            ("active", "Active"),
+            ("suspended", "Suspended"),
+            ("archived", "Archived"),
+            ("failed", "Not Created"),
+            ("dropped", "Dropped"),
+        ],
+        required=True,
+        readonly=True,
+        default="creating",
+        index=True,
+        tracking=True,
+    )
+    purpose = fields.Selection(
+        [("customer", "Customer"), ("trial", "Trial"), ("staging", "Staging Copy")],
+        required=True,
+        readonly=True,
+        default="customer",
+        tracking=True,
+    )
+    active = fields.Boolean(default=True)
+    is_protected = fields.Boolean(
+        "Protected", help="It can be neither suspended nor dropped.", tracking=True
+    )
+    is_neutralized = fields.Boolean("Neutralised", readonly=True)
+    url = fields.Char("Address", compute="_compute_url")
+    source = fields.Char("Made From", readonly=True)
+    report = fields.Json("Neutralisation Report", readonly=True)
+    operation_ids = fields.Many2many(
+        "saas.operation", compute="_compute_operation_ids", string="Operations"
+    )
+
+    # One living database a name; a dropped one's name stays reserved while its backups are kept.
+    _name_uniq = models.UniqueIndex("(name) WHERE state NOT IN ('failed', 'dropped')")
+    _uuid_uniq = models.Constraint("UNIQUE(uuid)", "Two databases cannot have one identity.")
+
+    @api.depends("name", "state")
+    def _compute_url(self):
+        host = self.env["saas.operation"]._get_host()
+        for database in self:
+            database.url = host.url(database.name) if database.name else False
+
+    def _compute_operation_ids(self):
+        for database in self:
+            database.operation_ids = self.env["saas.operation"].search(
+                Domain("target", "=", database.name), limit=80
+            )
+
+    def _set_state(self, state, **values):
+        """Change the state along `TRANSITIONS`, with whatever else changes with it."""
+        for database in self:
+            if state != database.state and state not in TRANSITIONS[database.state]:
+                raise UserError(
+                    self.env._("%(name)s is %(state)s.", name=database.name, state=database.state)
+                )
+        self.write({"state": state, **values})
+
+    @api.model
+    def _get_by_name(self, name):
+        """Return the living database of a name; raise when there is none."""
+        database = self.search([("name", "=", name), ("state", "not in", ("failed", "dropped"))])
+        if not database:
+            raise UserError(words(self.env, "no_database", {"name": name}))
+        return database
+
+    def _get_inventory(self):
+        """Return one entry of ``saas.host.inventory``."""
+        self.ensure_one()
+        return {
+            "name": self.name,
+            "uuid": self.uuid,
+            "state": self.state,
+            "purpose": self.purpose,
+            "url": self.url,
+            "neutralized": self.is_neutralized,
+            "protected": self.is_protected,
+        }

@@ -1,0 +1,148 @@
+import logging
+from contextlib import closing
+
+from odoo import SUPERUSER_ID, api, models
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+
+from .. import settings
+from ..hosting import runner
+from ..hosting.journal import ACTIVE, OPERATION_SPACE
+from ..hosting.kinds import KINDS
+
+_logger = logging.getLogger(__name__)
+
+RUNNER_LOCK = 2293787760715711918  # queue_job's own: held by the runner that watches a database
+APPLY_TRIES = 5
+
+
+class SaasOperation(models.Model):
+    """How operations get to run: by queue_job's runner, else by a scheduled action."""
+
+    _inherit = "saas.operation"
+
+    def _enqueue(self):
+        """Have the operations run as soon as this transaction commits."""
+        for operation in self:
+            if self._has_runner():
+                channel = "slow" if KINDS[operation.kind].slow else "fast"
+                operation.with_delay(
+                    channel=f"root.hosting_{channel}",
+                    description=operation.name,
+                    max_retries=1,
+                    eta=operation.next_try or None,
+                )._job_run()
+        cron = self.env.ref("fleet_saas_server.ir_cron_run_operations", raise_if_not_found=False)
+        if cron and not self._has_runner():
+            cron.sudo()._trigger()
+
+    @api.model
+    def _has_runner(self):
+        """Tell whether a living runner of queue_job watches this database."""
+        self.env.cr.execute(
+            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 "
+            "AND (classid::bigint << 32) + objid::bigint = %s "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            [RUNNER_LOCK],
+        )
+        return bool(self.env.cr.fetchone())
+
+    def _job_run(self):
+        """Run one operation; queue_job calls this."""
+        self.ensure_one()
+        self._run_outside(self.id)
+
+    @api.model
+    def _run_outside(self, operation_id):
+        """Run an operation with the plain engine and apply its result, each in its own transaction.
+
+        This transaction takes no part: the engine journals over a connection of its own, because
+        what it did to databases stays done whatever becomes of a transaction.
+
+        :returns: the outcome, as ``hosting.runner.run`` gives it
+        """
+        registry = self.env.registry
+        with registry.cursor() as cr:
+            operation = api.Environment(cr, SUPERUSER_ID, {})["saas.operation"].browse(operation_id)
+            if not operation.exists():
+                return "done"
+            host = operation._get_host()
+            secrets = (
+                self.env[KINDS[operation.kind].owner]
+                .with_env(operation.env)
+                ._get_operation_secrets(operation)
+            )
+        outcome = runner.run(host, operation_id, secrets)
+        self._apply_outside(registry, operation_id)
+        return outcome
+
+    @api.model
+    def _apply_outside(self, registry, operation_id):
+        for attempt in range(APPLY_TRIES):
+            try:
+                with registry.cursor() as cr:
+                    env = api.Environment(cr, SUPERUSER_ID, {})
+                    operation = env["saas.operation"].browse(operation_id)
+                    if operation.state in ACTIVE:
+                        operation._enqueue_if_waiting()
+                    else:
+                        operation._apply()
+                return
+            except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+                if attempt == APPLY_TRIES - 1:
+                    raise
+
+    def _enqueue_if_waiting(self):
+        """Come back for an operation that was put off to a later try."""
+        if self.state == "queued" and self.next_try:
+            self._enqueue()
+
+    def _apply(self):
+        """Write the result of ended operations on their records, once; start who waited for them."""
+        for operation in self:
+            if operation.applied or operation.state in ACTIVE:
+                continue
+            owner = self.env[KINDS[operation.kind].owner]
+            owner._apply_operation(operation)
+            operation.applied = True
+            waiting = self.search([("wait_operation", "=", operation.id), ("state", "=", "queued")])
+            waiting._enqueue()
+
+    @api.model
+    def _get_host(self):
+        """Return this machine as the plain package wants it."""
+        uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
+        return settings.host(self.env.cr.dbname, uuid)
+
+    @api.model
+    def _cron_run_operations(self):
+        """Run what no runner runs: all of it without queue_job's runner, the forgotten with it."""
+        cron = self.env["ir.cron"]
+        ids = self._get_runnable_ids()
+        cron._commit_progress(remaining=len(ids))
+        for operation_id in ids:
+            self._run_outside(operation_id)
+            if not cron._commit_progress(1):
+                break
+
+    @api.model
+    def _get_runnable_ids(self):
+        """Return the operations that nobody runs although they could: dead runners, lost jobs.
+
+        With a living runner fresh ones are left to it for a few seconds.
+        """
+        with closing(self._get_host().cluster.connect(self.env.cr.dbname)) as connection:
+            with connection.cursor() as cr:
+                cr.execute(
+                    """
+                    SELECT o.id FROM saas_operation o
+                     WHERE (o.state = ANY(%s) OR o.applied IS NOT TRUE)
+                       AND COALESCE(o.next_try, '-infinity') <= now() AT TIME ZONE 'utc'
+                       AND o.create_date <= now() AT TIME ZONE 'utc' - %s * interval '1 second'
+                       AND NOT EXISTS (
+                           SELECT 1 FROM pg_locks l WHERE l.locktype = 'advisory'
+                              AND l.classid = %s AND l.objid = o.id AND l.objsubid = 2
+                              AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+                     ORDER BY o.id LIMIT 200""",
+                    [list(ACTIVE), 10 if self._has_runner() else 0, OPERATION_SPACE],
+                )
+                return [row[0] for row in cr.fetchall()]

@@ -1,0 +1,117 @@
+"""What the server's own configuration says to the hosting server.
+
+Every option is read from the ``[options]`` section of odoo.conf, and the environment wins over
+the file. None of them can be changed from the interface: whoever administers the server database
+must not be able to point it at another folder or program.
+
+============================  =====================================================
+odoo.conf (environment in     meaning
+capitals)
+============================  =====================================================
+``fleet_secret_keys``         Fernet keys, comma separated; the first one encrypts
+``fleet_domain``              hosted databases answer at ``NAME.domain``
+``fleet_public_url``          their address for customers, ``%s`` is the name
+``fleet_hosted_url``          where the hosted Odoo process listens
+``fleet_backup_dir``          folder of the local backup repositories
+``fleet_restic``              path of restic
+``fleet_pg_bin``              folder of pg_dump, pg_restore and psql
+``fleet_restore_role``        PostgreSQL role for archives of unknown origin
+``fleet_restore_password``    its password
+============================  =====================================================
+"""
+
+import os
+import shutil
+import sys
+from functools import cache
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from odoo.sql_db import connection_info_for
+from odoo.tools import config
+
+from .hosting.errors import HostingError, sentences
+from .hosting.host import Host
+from .hosting.postgres import MAINTENANCE, Cluster
+
+sentences(
+    no_secret_key="This server has no encryption key, so passwords can be neither stored nor read. "
+    "Set fleet_secret_keys in odoo.conf and restart Odoo.",
+    wrong_secret_key="The stored password was encrypted with a key that fleet_secret_keys in "
+    "odoo.conf no longer holds. Put the former key back, last in the list.",
+)
+DSN = ("host", "port", "user", "password", "sslmode")
+
+
+def get_option(name: str) -> str:
+    """Return the option ``name`` (such as ``fleet_domain``), ``""`` when it is not set."""
+    value = os.environ.get(name.upper())
+    if value is None:
+        value = config.get(name)
+    return str(value or "").strip()
+
+
+def cluster() -> Cluster:
+    """Return Odoo's own PostgreSQL server."""
+    _name, info = connection_info_for(MAINTENANCE)
+    return Cluster({key: info[key] for key in DSN if info.get(key)})
+
+
+def host(server_database: str, server_uuid: str) -> Host:
+    """Return what the plain package has to know of this machine."""
+    domain = get_option("fleet_domain") or "localhost"
+    backup_dir = get_option("fleet_backup_dir")
+    return Host(
+        cluster=cluster(),
+        server=server_uuid,
+        server_database=server_database,
+        data_dir=Path(config["data_dir"]),
+        addons_path=_addons_path(),
+        domain=domain,
+        hosted_url=get_option("fleet_hosted_url") or f"http://127.0.0.1:{config['http_port']}",
+        public_url=get_option("fleet_public_url") or f"https://%s.{domain}",
+        odoo=_odoo_command(),
+        odoo_config=_configuration_file(),
+        pg_bin=get_option("fleet_pg_bin") or config.get("pg_path") or "",
+        restic=get_option("fleet_restic") or shutil.which("restic") or "restic",
+        backup_dir=Path(backup_dir) if backup_dir else None,
+        restore_role=get_option("fleet_restore_role"),
+        restore_password=get_option("fleet_restore_password"),
+    )
+
+
+@cache
+def _addons_path() -> tuple[str, ...]:
+    import odoo.addons
+
+    return tuple(odoo.addons.__path__)
+
+
+def _odoo_command() -> tuple[str, ...]:
+    return (sys.executable, "-m", "odoo")
+
+
+def _configuration_file() -> str:
+    path = config["config"]
+    return path if path and os.path.exists(path) else ""
+
+
+def encrypt(text: str) -> str:
+    """Return ``text`` encrypted with the first key."""
+    return _fernet().encrypt(text.encode()).decode()
+
+
+def decrypt(token: str) -> str:
+    """Return the text inside ``token``; raise ``wrong_secret_key``."""
+    try:
+        return _fernet().decrypt(token.encode()).decode()
+    except InvalidToken as error:
+        raise HostingError("wrong_secret_key") from error
+
+
+def _fernet() -> MultiFernet:
+    keys = [key.strip() for key in get_option("fleet_secret_keys").split(",") if key.strip()]
+    if not keys:
+        raise HostingError("no_secret_key")
+    return MultiFernet([Fernet(key) for key in keys])
