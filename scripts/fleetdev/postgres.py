@@ -12,6 +12,7 @@ import secrets
 from . import cluster, console, files, paths
 
 ROLE = "fleet"
+TEMP_FILES = "2GB"
 
 
 def ensure():
@@ -36,7 +37,8 @@ def _ensure_private():
     port, admin_password = cluster.ensure_running()
     admin = {"host": "127.0.0.1", "port": port, "user": cluster.ADMIN, "password": admin_password}
     access = {"PGHOST": "127.0.0.1", "PGPORT": str(port), "FLEET_PG_PRIVATE": "1", "PGUSER": ROLE}
-    return access | {"PGPASSWORD": _ensure_role(admin, ROLE)}
+    access["PGPASSWORD"] = _ensure_role(admin, ROLE)
+    return access | {"FLEET_RESTORE_ROLE": _ensure_restore_role(admin, f"{ROLE}_restore", ROLE)}
 
 
 def _ensure_given():
@@ -59,7 +61,8 @@ def _ensure_given():
         )
     if superuser:
         role = f"{prefix()}odoo"
-        return access | {"PGUSER": role, "PGPASSWORD": _ensure_role({}, role)}
+        access |= {"PGUSER": role, "PGPASSWORD": _ensure_role({}, role)}
+        return access | {"FLEET_RESTORE_ROLE": _ensure_restore_role({}, f"{role}_restore", role)}
     if not createdb:
         raise console.Failure(
             f'The role "{name}" may not create databases: ALTER ROLE "{name}" CREATEDB'
@@ -80,6 +83,24 @@ def _ensure_role(admin, role):
             f'{verb} ROLE "{role}" LOGIN CREATEDB NOSUPERUSER NOCREATEROLE PASSWORD %s', [password]
         )
     return password
+
+
+def _ensure_restore_role(admin, role, member):
+    """Make the role that loads archives of unknown origin, and owns nothing; return its name.
+
+    It has no password: the hosting gives it one for the minutes of a restore.
+    """
+    with _connection(admin) as cursor:
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
+        if not cursor.fetchone():
+            cursor.execute(
+                f'CREATE ROLE "{role}" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION '
+                "NOBYPASSRLS CONNECTION LIMIT 4"
+            )
+            # Only a superuser may set this; it bounds what a query spills to disk.
+            cursor.execute(f"ALTER ROLE \"{role}\" SET temp_file_limit = '{TEMP_FILES}'")
+            cursor.execute(f'GRANT "{role}" TO "{member}"')
+    return role
 
 
 @contextlib.contextmanager
@@ -123,10 +144,10 @@ def forget():
     for name in dropped:
         drop(name)
     with cursor() as cr:
-        role = f"{prefix()}odoo"
-        cr.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
-        if cr.fetchone():
-            cr.execute(f'DROP ROLE "{role}"')
+        for role in (f"{prefix()}odoo_restore", f"{prefix()}odoo"):
+            cr.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
+            if cr.fetchone():
+                cr.execute(f'DROP ROLE "{role}"')
     console.say(f"Dropped {len(dropped)} databases of this tree at {os.environ['PGHOST']}")
 
 

@@ -184,6 +184,7 @@ class Cluster:
                     time.sleep(random.uniform(0.05, 0.2) * (attempt + 1))
                 else:
                     self.set_mark(target, mark, cr)
+                    self.close_to_public(target, cr)
                     return
 
     def create_empty(self, name: str, *, mark: Mark) -> None:
@@ -196,6 +197,20 @@ class Cluster:
                 ).format(sql.Identifier(name))
             )
             self.set_mark(name, mark, cr)
+            self.close_to_public(name, cr)
+
+    def close_to_public(self, name: str, cr: cursor | None = None) -> None:
+        """Let only the owner of a database connect to it; PostgreSQL lets every role by default.
+
+        A copy does not inherit this from its source, a renamed database keeps it.
+        """
+        with contextlib.ExitStack() as stack:
+            cr = cr or stack.enter_context(self.cursor())
+            cr.execute(
+                sql.SQL("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC").format(
+                    sql.Identifier(name)
+                )
+            )
 
     def set_mark(self, name: str, mark: Mark, cr: cursor | None = None) -> None:
         """Write the owner mark of a database of ours."""
