@@ -14,7 +14,7 @@ TEMPLATES = {
     "client_account": ("account", ("fleet_demo_client",)),
     "legacy": ("client", ("fleet_demo_legacy",)),
     "portal": ("base", ("fleet_databases",)),
-    "jobs": ("base", ("queue_job",)),
+    "server": ("base", ("queue_job", "fleet_saas_server")),
     # Everything of Odoo's that holds credentials or sends something, for the tests of the seal.
     "hosting_trap": (
         "account",
