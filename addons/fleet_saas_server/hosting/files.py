@@ -129,3 +129,12 @@ def usage(folder: Path) -> tuple[int, int]:
             count += 1
             total += os.lstat(os.path.join(parent, name)).st_size
     return count, total
+
+
+def is_intact(path: Path) -> bool:
+    """Tell whether a stored file has the content that its name is the SHA-1 of."""
+    digest = hashlib.sha1(usedforsecurity=False)
+    with open(path, "rb") as handle:
+        while chunk := handle.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest() == path.name
