@@ -117,19 +117,22 @@ def _build(name, database, source, modules):
         publish(building, database)
 
 
-def filestore(database):
+def filestore(database, data=paths.DATA):
     """Return the folder of a database's attachments."""
-    return paths.DATA / "filestore" / database
+    return data / "filestore" / database
 
 
-def copy(source, target):
-    """Copy a database and its files. Files are written once and never changed, so hard links do."""
+def copy(source, target, data=paths.DATA):
+    """Copy a database and its files. Files are written once and never changed, so hard links do.
+
+    :param data: the data folder of the Odoo that serves the copy
+    """
     drop(target)
     postgres.copy(source, target)
     if filestore(source).exists():
         shutil.copytree(
             filestore(source),
-            filestore(target),
+            filestore(target, data),
             copy_function=os.link,
             ignore=shutil.ignore_patterns("checklist"),
         )

@@ -30,11 +30,14 @@ def addons_path():
     return ",".join([*odoo_source.read()["addons_path"], *own])
 
 
-def write_configuration():
-    """Write ``.run/odoo.conf``; the database access comes by the ``PG*`` variables."""
-    text = CONFIGURATION.format(addons_path=addons_path(), data=paths.DATA)
-    if not paths.ODOO_CONF.exists() or paths.ODOO_CONF.read_text() != text:
-        files.write(paths.ODOO_CONF, text)
+def write_configuration(path=paths.ODOO_CONF, data=paths.DATA):
+    """Write Odoo's configuration file; the database access comes by the ``PG*`` variables.
+
+    :param data: the folder of files and sessions
+    """
+    text = CONFIGURATION.format(addons_path=addons_path(), data=data)
+    if not path.exists() or path.read_text() != text:
+        files.write(path, text)
 
 
 def secret_key():
@@ -58,14 +61,14 @@ def environment(**changes):
     return shell.environment(**dict.fromkeys(FOREIGN), **(settings | changes))
 
 
-def command(*arguments, subcommand=None):
+def command(*arguments, subcommand=None, configuration=paths.ODOO_CONF):
     """Return the command line of Odoo with our configuration."""
     head = [str(paths.PYTHON), "-m", "odoo"]
     return [
         *head,
         *(subcommand.split() if subcommand else []),
         "--config",
-        str(paths.ODOO_CONF),
+        str(configuration),
         *map(str, arguments),
     ]
 
@@ -76,7 +79,7 @@ def call(*arguments, log, what, **changes):
     shell.run(command(*arguments), log=log, what=what, env=environment(**changes), cwd=paths.RUN)
 
 
-def script(database, text, *, log, what, arguments=()):
+def script(database, text, *, log, what, arguments=(), configuration=paths.ODOO_CONF):
     """Run Python text in ``odoo shell`` on a database; it fails unless the text runs to its end.
 
     The text sees ``env`` and, as ``ARGUMENTS``, the given texts. It commits by itself.
@@ -86,7 +89,7 @@ def script(database, text, *, log, what, arguments=()):
     source = f"ARGUMENTS = {list(arguments)!r}\n{text}\nprint({marker!r})\n"
     options = ("-d", database, "--no-http", "--log-level=warn")
     result = subprocess.run(
-        command(*options, subcommand="shell"),
+        command(*options, subcommand="shell", configuration=configuration),
         input=f"exec(compile({source!r}, 'script', 'exec'))\n",
         env=environment(),
         cwd=paths.RUN,

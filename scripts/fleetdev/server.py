@@ -20,20 +20,26 @@ class Server:
     """One Odoo server of this tree on a port of the loopback interface.
 
     :param name: what its pid file is called
+    :param configuration: its configuration file, when not the one of the tree
+    :param keep_log: go on with the log of an earlier start
     """
 
-    def __init__(self, name, port, log):
+    def __init__(self, name, port, log, configuration=paths.ODOO_CONF, keep_log=False):
         self.port = port
         self.log = log
+        self._configuration = configuration
+        self._keep_log = keep_log
         self._pid_file = paths.RUN / f"{name}.pid"
 
     def start(self, *options, **environment):
         """Start the process, detached from this one."""
-        odoo_run.write_configuration()
+        if self._configuration == paths.ODOO_CONF:
+            odoo_run.write_configuration()
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.log, "wb") as output:
+        options = (*options, "--http-port", self.port)
+        with open(self.log, "ab" if self._keep_log else "wb") as output:
             process = subprocess.Popen(
-                odoo_run.command(*options, "--http-port", self.port),
+                odoo_run.command(*options, configuration=self._configuration),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -61,8 +67,11 @@ class Server:
                 return facts
         return None
 
-    def wait(self, host):
-        """Wait until the server answers for ``host``; fail with its log when it ends before."""
+    def wait(self, host, any_status=False):
+        """Wait until the server shows the login page of ``host``; fail with its log when it ends before.
+
+        :param any_status: any answer will do
+        """
         end = time.monotonic() + START_S
         while time.monotonic() < end:
             if self.pid() is None:
@@ -71,7 +80,7 @@ class Server:
             with contextlib.suppress(OSError, http.client.HTTPException):
                 connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=START_S)
                 connection.request("GET", "/web/login", headers={"Host": f"{host}:{self.port}"})
-                if connection.getresponse().status == 200:
+                if connection.getresponse().status == 200 or any_status:
                     return
             time.sleep(0.5)
         console.say(shell.tail(self.log))
@@ -84,6 +93,15 @@ class Server:
             _end(pid, self.pid)
         self._pid_file.unlink(missing_ok=True)
         return pid is not None
+
+    def kill(self):
+        """Kill the process and those that it started, as a power cut would."""
+        pid = self.pid()
+        if pid is not None:
+            os.killpg(pid, signal.SIGKILL)
+            while self.pid() is not None:
+                time.sleep(0.01)
+        self._pid_file.unlink(missing_ok=True)
 
 
 def check_port(server):

@@ -44,6 +44,22 @@ def resolve_localhost_names() -> None:
         socket.getaddrinfo = getaddrinfo
 
 
+def json2(
+    port: int, host: str, database: str, key: str, model: str, method: str, arguments: dict
+) -> requests.Response:
+    """Ask for a method by JSON-2 with a client that is not ours; any answer is returned."""
+    return requests.post(
+        f"http://127.0.0.1:{port}/json/2/{model}/{method}",
+        json=arguments,
+        headers={
+            "Host": f"{host}:{port}",
+            "Authorization": f"bearer {key}",
+            "X-Odoo-Database": database,
+        },
+        timeout=60,
+    )
+
+
 class OdooFleet:
     """Databases by label, each at ``http://LABEL.localhost:PORT`` of one Odoo process.
 
@@ -135,15 +151,8 @@ class OdooFleet:
 
     def call(self, label: str, key: str, model: str, method: str, **arguments: Any) -> Any:
         """Call a method by JSON-2 with a client that is not ours; an error answer raises."""
-        answer = requests.post(
-            f"http://127.0.0.1:{self.port}/json/2/{model}/{method}",
-            json=arguments,
-            headers={
-                "Host": f"{label}.localhost:{self.port}",
-                "Authorization": f"bearer {key}",
-                "X-Odoo-Database": self.database(label),
-            },
-            timeout=60,
+        answer = json2(
+            self.port, f"{label}.localhost", self.database(label), key, model, method, arguments
         )
         answer.raise_for_status()
         return answer.json()

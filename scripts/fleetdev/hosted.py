@@ -1,0 +1,45 @@
+"""Databases that a hosting server of ours made: their names are plain, their owner mark tells.
+
+The mark is a comment on the database (``addons/fleet_saas_server/hosting/postgres.py``).
+"""
+
+import json
+
+from psycopg2 import sql
+
+from . import postgres
+
+
+def marks():
+    """Return the uuid of the server that made it, by the name of each marked database."""
+    with postgres.cursor() as cr:
+        cr.execute("SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database")
+        read = {name: _server(comment) for name, comment in cr.fetchall()}
+    return {name: server for name, server in read.items() if server}
+
+
+def _server(comment):
+    try:
+        return json.loads(comment or "")["fleet"]["server"]
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def left_by(pid):
+    """Return what the tests of a process left: their servers' uuids begin with its number."""
+    return [name for name, server in marks().items() if server.startswith(f"{pid:08x}-")]
+
+
+def drop_server(server):
+    """Drop every database that one server made, hidden ones and templates included."""
+    for name in [name for name, owner in marks().items() if owner == server]:
+        drop(name)
+
+
+def drop(name):
+    """Drop one marked database and whoever is connected to it."""
+    if name not in marks():
+        raise ValueError(f"{name} was not made by a hosting server")
+    with postgres.cursor() as cr:
+        cr.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(name)))
+        cr.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
