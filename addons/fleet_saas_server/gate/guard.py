@@ -4,8 +4,8 @@ import contextvars
 from pathlib import Path
 
 import psycopg2
-from werkzeug.middleware.proxy_fix import ProxyFix
 
+import odoo.http
 from odoo.tools import config
 
 from ..hosting.counts import RequestCounter
@@ -54,5 +54,5 @@ def host_header(environ: dict) -> str:
     """Return the Host header as Odoo will see it (``odoo.http.Application.__call__``)."""
     if config["proxy_mode"] and environ.get("HTTP_X_FORWARDED_HOST"):
         environ = dict(environ)
-        ProxyFix(lambda _environ, _start: [])(environ, lambda _status, _headers: None)
+        odoo.http.ProxyFix(lambda _environ, _start: [])(environ, lambda _status, _headers: None)
     return environ.get("HTTP_HOST", "")
