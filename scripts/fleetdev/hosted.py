@@ -41,5 +41,6 @@ def drop(name):
     if name not in marks():
         raise ValueError(f"{name} was not made by a hosting server")
     with postgres.cursor() as cr:
+        # PostgreSQL drops no template.
         cr.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(name)))
         cr.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))

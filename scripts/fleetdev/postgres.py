@@ -156,6 +156,9 @@ def drop(name):
     if not name.startswith(prefix()):
         raise ValueError(f"{name} is not one of this tree's databases")
     with cursor() as cr:
+        cr.execute("SELECT 1 FROM pg_database WHERE datname = %s AND datistemplate", [name])
+        if cr.fetchone():
+            cr.execute(f'ALTER DATABASE "{name}" IS_TEMPLATE false')
         cr.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 

@@ -1,6 +1,7 @@
 """``make test``: every stage, two at a time where they do not disturb each other."""
 
 import os
+import re
 import subprocess
 import time
 import xml.etree.ElementTree as ElementTree
@@ -10,6 +11,7 @@ from . import (
     chromium,
     console,
     databases,
+    hosted,
     lint,
     odoo_run,
     parallel,
@@ -31,7 +33,7 @@ def run():
     results = []
     for part in parallel.run(*_stages(browser_missing), workers=WORKERS):
         results += part
-    results += _leftovers()
+    results += _leftovers(os.getpid(), "addon tests")
     console.say(f"   All stages took {time.monotonic() - start:.0f} s")
     return summarise(results)
 
@@ -44,6 +46,7 @@ def _stages(browser_missing):
         lambda: _stage("Addon tests", _addon_tests),
         lambda: [no_browser] if browser_missing else _pytest("browser"),
         lambda: _pytest("fleet"),
+        lambda: _pytest("hosting"),
         lambda: _stage("Odoo's linters", _test_lint),
         lambda: _pytest("remote"),
     )
@@ -81,7 +84,7 @@ def _pytest(folder):
     """Run the tests of one folder below ``tests/``; none when it has no test file yet."""
     if not any((paths.TESTS / folder).glob("**/test_*.py")):
         return []
-    return _stage(f"tests/{folder}", lambda: [_run_pytest(folder)])
+    return _stage(f"tests/{folder}", lambda: _run_pytest(folder))
 
 
 def _run_pytest(folder):
@@ -99,20 +102,21 @@ def _run_pytest(folder):
     ]
     env = odoo_run.environment(CHROMIUM=chromium.find(), PYTHONDONTWRITEBYTECODE="1")
     with open(log, "wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=paths.ROOT,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
         try:
-            subprocess.run(
-                command,
-                cwd=paths.ROOT,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                timeout=STAGE_S,
-                check=False,
-            )
+            process.wait(STAGE_S)
         except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
             console.say(f"   tests/{folder} took longer than {STAGE_S} s and was ended")
-    return _read_report(folder, report, log)
+    return [_read_report(folder, report, log), *_leftovers(process.pid, f"tests/{folder}")]
 
 
 def _read_report(folder, report, log):
@@ -133,13 +137,15 @@ def _read_report(folder, report, log):
     return Result(name, passed=total - failed, failed=failed, problems=problems)
 
 
-def _leftovers():
-    """Fail when a test left a database behind; drop it."""
-    left = [name for name in postgres.names("test_") if f"_{os.getpid()}" in name]
-    for name in left:
+def _leftovers(pid, tests):
+    """Fail when the tests of a process left a database behind; drop it."""
+    ours = [name for name in postgres.names("test_") if re.search(rf"_{pid}(_|$)", name)]
+    made = [name for name in hosted.left_by(pid) if name not in ours]
+    for name in ours:
         databases.drop(name)
-    return (
-        [Result("databases left by tests", failed=1, problems=[f"   ! {', '.join(left)}"])]
-        if left
-        else []
-    )
+    for name in made:
+        hosted.drop(name)
+    left = ", ".join(ours + made)
+    if not left:
+        return []
+    return [Result(f"databases left by {tests}", failed=1, problems=[f"   ! {left}"])]

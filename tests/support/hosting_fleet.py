@@ -39,20 +39,23 @@ RUNNER_LOCK = 2293787760715711918
 class OdooProcess:
     """One of a fleet's Odoo processes; it can be killed and started again, with the same log."""
 
-    def __init__(self, server: Server, options: tuple[str, ...], environment: dict) -> None:
+    def __init__(
+        self, server: Server, options: tuple[str, ...], environment: dict, any_status: bool
+    ) -> None:
         self.server = server
         self.port = server.port
         self.log = server.log
         self._options = options
         self._environment = environment
+        self._any_status = any_status
 
     def start(self, **environment: str | None) -> None:
-        """Start it and wait for its first answer.
+        """Start it and wait for its first page.
 
         :param environment: more variables, for this start only; None removes one
         """
         self.server.start(*self._options, **(self._environment | environment))
-        self.server.wait(host=DOMAIN, any_status=True)
+        self.server.wait(host=DOMAIN, any_status=self._any_status)
 
     def stop(self) -> None:
         """Stop it in order."""
@@ -127,7 +130,8 @@ class HostingFleet:
     def _process(self, part: str, port: int, options: tuple[str, ...]) -> OdooProcess:
         name = f"{self.name}_{part}"
         server = Server(name, port, paths.LOG / f"{name}.log", self._configuration, keep_log=True)
-        return OdooProcess(server, options, self._environment)
+        # The gate has no database for the plain domain: any page of it will do.
+        return OdooProcess(server, options, self._environment, any_status=part == "hosted")
 
     @property
     def _configuration(self) -> Path:
@@ -145,7 +149,7 @@ class HostingFleet:
     def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
         self.close()
         if kind is None:
-            assert self.warnings() == []
+            assert not (found := self.warnings()), "\n".join(found)
 
     def _make(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
