@@ -31,7 +31,7 @@ SETTLE_S = 2 * LOOK_EVERY_S
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 # The databases that Odoo itself would create (web/controllers/database.py, DBNAME_PATTERN).
-_DATABASE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,62}")
+_DATABASE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
 _NGINX_WORDS = frozenset(("default", "hostnames", "include", "volatile"))
 
 sentences(
