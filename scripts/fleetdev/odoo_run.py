@@ -55,9 +55,10 @@ def environment(**changes):
         "FLEET_SECRET_KEYS": secret_key(),
         "FLEET_ALLOW_PRIVATE": "1",
         "FLEET_RESTIC": restic.known(),
-        "FLEET_PG_BIN": cluster.binaries() if os.environ.get("FLEET_PG_PRIVATE") else None,
         "PYTHONUNBUFFERED": "1",
     }
+    if os.environ.get("FLEET_PG_PRIVATE"):
+        settings["FLEET_PG_BIN"] = cluster.binaries()
     return shell.environment(**dict.fromkeys(FOREIGN), **(settings | changes))
 
 
