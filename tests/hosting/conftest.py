@@ -8,6 +8,7 @@ from support.odoo_fleet import services
 from fleetdev import paths
 
 sys.path.insert(0, str(paths.ADDONS / "fleet_saas_server"))
+sys.path.append(str(paths.TESTS / "hosting"))  # what these tests share
 
 
 @pytest.fixture(scope="session", autouse=True)
