@@ -23,8 +23,8 @@ from . import seal_report
 from .errors import HostingError, sentences
 from .failpoints import failpoint
 from .modules import INSTALLED_STATES, AddonsPath
-from .seal_plan import Column, RuleBook, Statement, plan
-from .seal_rules import CREDENTIAL, OUTWARD, RULES, Rule
+from .seal_plan import HOLDERS, Column, Plan, plan
+from .seal_rules import IDENTITY, RULES, Rule
 
 RECORD = "fleet.sealed"  # the system parameter that remembers what was live
 PURPOSES = ("customer", "trial", "staging")
@@ -60,7 +60,7 @@ class Before:
     """What one look at the clone showed before anything was changed."""
 
     modules: list[str]
-    columns: list[Column]
+    columns: str
     crons: list[int]
     inactive_views: list[int]
     live: dict[str, int]
@@ -144,30 +144,33 @@ def seal_in(
         raise ValueError(f"{purpose} is no purpose of a sealed clone, or may not keep logins")
     before = look(cr)
     queries = [(name, text) for name in before.modules if (text := addons.neutralize_sql(name))]
-    book = RuleBook(rules, keep_logins=keep_logins)
-    statements, unclaimed = plan(before.columns, book, str(identity), before.source.uuid)
-    renewed = [column for column in before.columns if book.renews(column)]
-    before.source = _with_tokens(cr, before.source, renewed)
+    todo = plan(before.columns, tuple(rules), keep_logins)
+    before.source = _with_tokens(cr, before.source, todo.renewed)
     _neutralize(cr, queries)
     failpoint("seal.neutralised")
     report = SealReport(str(identity), purpose, before.source, _crons(before), [])
-    counts, report.ribbons = _run(cr, before, report, statements)
+    counts = _run(cr, before, report, todo)
     neutralizing = [module for module, _text in queries]
-    seal_report.fill(cr, report, before, counts, unclaimed, neutralizing, keep_logins)
+    seal_report.fill(cr, report, before, todo, counts, neutralizing, keep_logins)
     return report
 
 
 # ------------------------------------------------------------------------------------- looking
 
+# Names are told apart in Python: PostgreSQL's regular expressions take 5 us each, and a database
+# has 10,000 columns.
 _LOOK = f"""
+SET LOCAL jit = off;
 SELECT ARRAY(SELECT name::text FROM ir_module_module WHERE state = ANY(%(states)s)
               ORDER BY name <> 'base', id),
        (SELECT coalesce(json_agg(json_build_array(c.relname, a.attname, t.typname, a.attnotnull,
-                        CASE WHEN a.atttypmod > 4 THEN a.atttypmod - 4 END)), '[]')
-          FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
+                        CASE WHEN a.atttypmod > 4 THEN a.atttypmod - 4 END)
+                        ORDER BY c.relname, a.attnum), '[]')::text
+          FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+          JOIN pg_type t ON t.oid = a.atttypid
          WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
            AND a.attnum > 0 AND NOT a.attisdropped
-           AND (c.relname = ANY(%(tables)s) OR a.attname ~ '{CREDENTIAL}' OR a.attname ~ '{OUTWARD}')),
+           AND (c.relname = ANY(%(tables)s) OR a.atttypid = ANY(%(types)s::regtype[]))),
        ARRAY(SELECT id FROM ir_cron WHERE active AND id NOT IN (
              SELECT res_id FROM ir_model_data
               WHERE model = 'ir.cron' AND name = 'autovacuum_job' AND module = 'base') ORDER BY id),
@@ -182,7 +185,9 @@ def look(cr: cursor) -> Before:
     """Return what is in the clone before anything is changed, by one query."""
     tables = sorted({*(rule.table for rule in RULES), *seal_report.LOOKED_AT})
     try:
-        cr.execute(_LOOK, {"states": list(INSTALLED_STATES), "tables": tables})
+        cr.execute(
+            _LOOK, {"states": list(INSTALLED_STATES), "tables": tables, "types": list(HOLDERS)}
+        )
     except psycopg2.errors.UndefinedTable as error:
         table = re.search(r'relation "(\w+)"', str(error))
         raise HostingError("not_odoo", table=table[1] if table else "ir_module_module") from error
@@ -191,7 +196,7 @@ def look(cr: cursor) -> Before:
     secret = parameters.get("database.secret", "")
     return Before(
         modules=modules,
-        columns=[Column(*each) for each in columns],
+        columns=columns,
         crons=crons,
         inactive_views=views,
         live={"mail server": servers},
@@ -213,7 +218,7 @@ def token_digest(column: sql.Composable, table: sql.Composable) -> sql.Composed:
     return sql.SQL("(SELECT md5(min({0}) || max({0})) FROM {1})").format(column, table)
 
 
-def _with_tokens(cr: cursor, source: SourceFacts, columns: list[Column]) -> SourceFacts:
+def _with_tokens(cr: cursor, source: SourceFacts, columns: tuple[Column, ...]) -> SourceFacts:
     """Add what the tokens are that will be renewed, so that others can check that they were."""
     if not columns:
         return source
@@ -262,67 +267,50 @@ def _named(cr: cursor, queries: list[tuple[str, str]], error: psycopg2.Error) ->
     return HostingError("neutralize_failed", module="base", reason=error.diag.message_primary)
 
 
-def _run(
-    cr: cursor, before: Before, report: SealReport, statements: list[Statement]
-) -> tuple[list[tuple[Rule, str, int]], list[int]]:
-    """Send every change in one message; return how many rows each one changed, and the ribbons."""
-    batch = [sql.SQL("SET LOCAL jit = off")]
-    for number, statement in enumerate(statements):
-        # psycopg2 gives the last result only, so each count waits in a setting of the transaction.
-        batch.append(
-            sql.SQL(
-                "WITH done AS ({} RETURNING 1) SELECT set_config({}, count(*)::text, true) FROM done"
-            ).format(statement.text, sql.Literal(f"fleet_seal.n{number}"))
-        )
-    batch += _identity_statements(report.identity)
-    counts = [sql.Literal(f"fleet_seal.n{number}") for number in range(len(statements))]
-    batch.append(
-        sql.SQL(
-            "SELECT ARRAY(SELECT current_setting(name)::int "
-            "FROM unnest({}::text[]) WITH ORDINALITY AS n (name, i) ORDER BY i), "
-            "ARRAY(SELECT id FROM ir_ui_view WHERE active AND (id = ANY({}::int[]) "
-            "OR key LIKE '%.neutralize\\_%') ORDER BY id)"
-        ).format(
-            sql.SQL("ARRAY[{}]").format(sql.SQL(", ").join(counts)),
-            sql.Literal(before.inactive_views),
-        )
-    )
+def _run(cr: cursor, before: Before, report: SealReport, todo: Plan) -> list[int]:
+    """Send every change in one message; return how many rows each statement changed."""
+    settings = {"fleet_seal.identity": report.identity, "fleet_seal.source": before.source.uuid}
+    for name, value in settings.items():
+        cr.execute("SELECT set_config(%s, %s, true)", [name, value])
+    names = [f"fleet_seal.n{number}" for number in range(len(todo.statements))]
+    result = cr.mogrify(_RESULT, [names, before.inactive_views]).decode()
     try:
-        cr.execute(sql.SQL(";\n").join(batch))
+        cr.execute(";\n".join(filter(None, [todo.batch, _IDENTITY, result])))
     except psycopg2.Error as error:
         raise HostingError("seal_failed", reason=error.diag.message_primary) from error
-    numbers, ribbons = cr.fetchone()
-    ribbons = sorted({*ribbons, *before.record.get("ribbons", ())})
-    remember(cr, report, ribbons)
-    changed = zip(statements, numbers, strict=True)
-    return [(each.rule, each.table, count) for each, count in changed], ribbons
+    counts, ribbons = cr.fetchone()
+    report.ribbons = sorted({*ribbons, *before.record.get("ribbons", ())})
+    remember(cr, report)
+    return counts
 
 
-def _identity_statements(identity: str) -> list[sql.Composable]:
-    """Return what gives the clone a uuid, a secret, a birthday and an address of its own."""
-    upsert = sql.SQL(
-        "INSERT INTO ir_config_parameter (key, value, create_uid, create_date, write_uid, write_date) "
-        "VALUES ('database.uuid', {}, 1, now() AT TIME ZONE 'UTC', 1, now() AT TIME ZONE 'UTC'), "
-        # Two random uuids: 244 bits from PostgreSQL's strong random numbers.
-        "('database.secret', gen_random_uuid()::text || gen_random_uuid()::text, 1, "
-        "now() AT TIME ZONE 'UTC', 1, now() AT TIME ZONE 'UTC'), "
-        "('database.create_date', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), 1, "
-        "now() AT TIME ZONE 'UTC', 1, now() AT TIME ZONE 'UTC'), "
-        # Odoo's value for a database that nobody has opened yet.
-        "('web.base.url', 'http://localhost:8069', 1, now() AT TIME ZONE 'UTC', 1, "
-        "now() AT TIME ZONE 'UTC') "
-        "ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value, write_date = EXCLUDED.write_date"
-    )
-    return [upsert.format(sql.Literal(identity))]
+_RESULT = """
+SELECT ARRAY(SELECT current_setting(name)::int
+               FROM unnest(%s::text[]) WITH ORDINALITY AS n (name, i) ORDER BY i),
+       ARRAY(SELECT id FROM ir_ui_view
+              WHERE active AND (id = ANY(%s) OR key LIKE '%%.neutralize\\_%%') ORDER BY id)
+"""
+
+# A uuid, a secret (244 bits of PostgreSQL's strong random numbers), a birthday, and the address
+# of a database that nobody has opened yet.
+_IDENTITY = f"""
+INSERT INTO ir_config_parameter (key, value, create_uid, create_date, write_uid, write_date)
+SELECT key, value, 1, now() AT TIME ZONE 'UTC', 1, now() AT TIME ZONE 'UTC'
+  FROM (VALUES ('database.uuid', {IDENTITY}),
+               ('database.secret', gen_random_uuid()::text || gen_random_uuid()::text),
+               ('database.create_date', to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')),
+               ('web.base.url', 'http://localhost:8069')) AS fresh (key, value)
+    ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value, write_date = EXCLUDED.write_date
+"""
 
 
-def remember(cr: cursor, report: SealReport, ribbons: list[int]) -> None:
+def remember(cr: cursor, report: SealReport) -> None:
     """Write what was live into the clone itself."""
     value = {
         "identity": report.identity,
         "purpose": report.purpose,
         "crons": report.crons,
-        "ribbons": ribbons,
+        "ribbons": report.ribbons,
     }
     cr.execute(
         "INSERT INTO ir_config_parameter (key, value, create_uid, create_date) "

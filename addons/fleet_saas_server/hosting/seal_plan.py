@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-
-from psycopg2 import sql
 
 from .seal_rules import CREDENTIAL, DELETE, EMPTY, KEEP, OUTWARD, RENEW, SET, Rule
 
 TEXTS = ("text", "varchar", "bpchar")
 HOLDERS = (*TEXTS, "bytea", "json", "jsonb")
+SUSPICIOUS = re.compile(f"{CREDENTIAL}|{OUTWARD}")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Statement:
 
     rule: Rule
     table: str
-    text: sql.Composable
+    text: str
 
 
 class RuleBook:
@@ -82,66 +83,101 @@ def _claims(rule: Rule, column: Column) -> bool:
     return bool((re.fullmatch if exact else re.search)(rule.columns, column.name))
 
 
-def plan(
-    columns: Iterable[Column], book: RuleBook, identity: str, source_uuid: str
-) -> tuple[list[Statement], list[Column]]:
-    """Return the statements to run, and the columns that look like credentials to no rule."""
+@dataclass(frozen=True)
+class Plan:
+    """What to do to a database with these columns.
+
+    :param statements: the changes, in order
+    :param batch: the same as one text that leaves each count in ``fleet_seal.nNUMBER``
+    :param renewed: the columns that get new tokens
+    :param unclaimed: the columns that look like credentials to no rule
+    """
+
+    columns: tuple[Column, ...]
+    statements: tuple[Statement, ...]
+    batch: str
+    renewed: tuple[Column, ...]
+    unclaimed: tuple[Column, ...]
+
+
+@functools.lru_cache(maxsize=16)
+def plan(columns: str, rules: tuple[Rule, ...], keep_logins: bool) -> Plan:
+    """Return what the rules ask for in a database; made once for all clones of a template.
+
+    :param columns: a JSON list of a list of `Column`'s values for each column
+    """
+    book = RuleBook(rules, keep_logins=keep_logins)
+    found = tuple(Column(*each) for each in json.loads(columns))
     claimed: dict[str, dict[str, list[Column]]] = defaultdict(lambda: defaultdict(list))
-    tables: dict[str, set[str]] = defaultdict(set)
     unclaimed = []
-    for column in columns:
-        tables[column.table].add(column.name)
+    for column in found:
         rule = book.of(column)
         if rule is not None:
             claimed[rule.key][column.table].append(column)
-        elif column.type in HOLDERS and re.search(f"{CREDENTIAL}|{OUTWARD}", column.name):
+        elif column.type in HOLDERS and SUSPICIOUS.search(column.name):
             unclaimed.append(column)
-    values = {"identity": sql.Literal(identity), "source_uuid": sql.Literal(source_uuid)}
-    statements = []
+    statements = tuple(_statements(book, found, claimed))
+    return Plan(
+        columns=found,
+        statements=statements,
+        batch=";\n".join(_counted(number, each) for number, each in enumerate(statements)),
+        renewed=tuple(column for column in found if book.renews(column)),
+        unclaimed=tuple(unclaimed),
+    )
+
+
+def _statements(
+    book: RuleBook, columns: Iterable[Column], claimed: dict[str, dict[str, list[Column]]]
+) -> Iterator[Statement]:
+    tables: dict[str, set[str]] = defaultdict(set)
+    for column in columns:
+        tables[column.table].add(column.name)
     for rule in book.rules:
         if rule.action in (EMPTY, RENEW):
             for table, found in claimed[rule.key].items():
-                statements.append(Statement(rule, table, _of_columns(rule, table, found)))
-        elif rule.action != KEEP and tables.get(rule.table, set()) >= set(rule.columns.split()):
-            if rule.table in tables:
-                statements.append(Statement(rule, rule.table, _of_rows(rule, values)))
-    return statements, unclaimed
+                yield Statement(rule, table, _of_columns(rule, table, found))
+        elif rule.action != KEEP and rule.table in tables:
+            if tables[rule.table].issuperset(rule.columns.split()):
+                yield Statement(rule, rule.table, _of_rows(rule))
 
 
-def _of_rows(rule: Rule, values: dict[str, sql.Composable]) -> sql.Composable:
-    where = sql.SQL(f" WHERE {rule.where}" if rule.where else "").format(**values)
-    if rule.action == DELETE:
-        return sql.SQL("DELETE FROM {}").format(sql.Identifier(rule.table)) + where
-    assignments = sql.SQL(rule.assign).format(**values)
-    return sql.SQL("UPDATE {} SET {}").format(sql.Identifier(rule.table), assignments) + where
-
-
-def _of_columns(rule: Rule, table: str, columns: list[Column]) -> sql.Composable:
-    names = [sql.Identifier(column.name) for column in columns]
-    values = [_value(rule, column) for column in columns]
-    return sql.SQL("UPDATE {} SET {} WHERE {}").format(
-        sql.Identifier(table),
-        sql.SQL(", ").join(
-            sql.SQL("{} = {}").format(name, value)
-            for name, value in zip(names, values, strict=True)
-        ),
-        sql.SQL(" OR ").join(sql.SQL("{} IS NOT NULL").format(name) for name in names),
+def _counted(number: int, statement: Statement) -> str:
+    """Return a statement whose count waits in a setting: psycopg2 gives the last result only."""
+    return (
+        f"WITH done AS ({statement.text} RETURNING 1) "
+        f"SELECT set_config('fleet_seal.n{number}', count(*)::text, true) FROM done"
     )
 
 
-def _value(rule: Rule, column: Column) -> sql.Composable:
+def _of_rows(rule: Rule) -> str:
+    where = f" WHERE {rule.where}" if rule.where else ""
+    if rule.action == DELETE:
+        return f"DELETE FROM {quoted(rule.table)}{where}"
+    return f"UPDATE {quoted(rule.table)} SET {rule.assign}{where}"
+
+
+def _of_columns(rule: Rule, table: str, columns: list[Column]) -> str:
+    changes = ", ".join(f"{quoted(column.name)} = {_value(rule, column)}" for column in columns)
+    filled = " OR ".join(f"{quoted(column.name)} IS NOT NULL" for column in columns)
+    return f"UPDATE {quoted(table)} SET {changes} WHERE {filled}"
+
+
+def _value(rule: Rule, column: Column) -> str:
     """Return what a column gets: nothing where it may be empty, else something nobody knows."""
     if rule.action == EMPTY and not column.required:
-        return sql.SQL("NULL")
+        return "NULL"
     if column.type in ("json", "jsonb"):
-        return sql.SQL("'{{}}'").format()
+        return "'{}'"
     if column.type == "bytea":
-        return sql.SQL("''")
-    fresh = sql.SQL("gen_random_uuid()::text")
+        return "''"
+    fresh = "gen_random_uuid()::text"
     if column.length and column.length < 36:
-        fresh = sql.SQL("left(replace({}, '-', ''), {})").format(fresh, sql.Literal(column.length))
+        fresh = f"left(replace({fresh}, '-', ''), {column.length})"
     if column.required:
         return fresh
-    return sql.SQL("CASE WHEN {} IS NOT NULL THEN {} END").format(
-        sql.Identifier(column.name), fresh
-    )
+    return f"CASE WHEN {quoted(column.name)} IS NOT NULL THEN {fresh} END"
+
+
+def quoted(name: str) -> str:
+    """Return an identifier as ``psycopg2.sql.Identifier`` writes it, without a connection."""
+    return '"' + name.replace('"', '""') + '"'

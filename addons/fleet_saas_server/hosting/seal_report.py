@@ -8,8 +8,8 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor
 
 if TYPE_CHECKING:
-    from .seal import Before, Column, SealReport
-    from .seal_rules import Rule
+    from .seal import Before, SealReport
+    from .seal_plan import Column, Plan
 
 # What stays live in a sealed clone on purpose; each counts its rows, where its table is there.
 LEFT_ON = (
@@ -45,15 +45,17 @@ def fill(
     cr: cursor,
     report: SealReport,
     before: Before,
-    counts: list[tuple[Rule, str, int]],
-    unclaimed: list[Column],
+    todo: Plan,
+    counts: list[int],
     neutralizing: list[str],
     keep_logins: bool,
 ) -> None:
     """Complete the report after the changes were made, in the same transaction."""
-    report.switched_off = _switched_off(before, counts)
-    report.left_on = _left_on(cr, before, keep_logins)
-    report.unknown = _unknown_columns(cr, unclaimed) + _foreign_modules(cr, report, neutralizing)
+    report.switched_off = _switched_off(before, todo, counts)
+    report.left_on = _left_on(cr, todo, keep_logins)
+    report.unknown = _unknown_columns(cr, todo.unclaimed) + _foreign_modules(
+        cr, report, neutralizing
+    )
     if before.neutralized and not before.record:
         says = "The source was already neutralised, so what was live before that is not known."
         report.unknown.append(_entry("source", 1, says))
@@ -63,7 +65,7 @@ def _entry(what: str, count: int, says: str, **more: object) -> dict[str, Any]:
     return {"what": what, "count": count, "says": says, **more}
 
 
-def _switched_off(before: Before, counts: list[tuple[Rule, str, int]]) -> list[dict[str, Any]]:
+def _switched_off(before: Before, todo: Plan, counts: list[int]) -> list[dict[str, Any]]:
     entries = []
     if before.crons:
         says = "Scheduled actions are off."
@@ -73,14 +75,15 @@ def _switched_off(before: Before, counts: list[tuple[Rule, str, int]]) -> list[d
         entries.append(
             _entry("mail server", before.live["mail server"], says, table="ir_mail_server")
         )
-    for rule, table, count in counts:
+    for each, count in zip(todo.statements, counts, strict=True):
         if count:
-            entries.append(_entry(rule.kind, count, f"Without this: {rule.why}.", table=table))
+            says = f"Without this: {each.rule.why}."
+            entries.append(_entry(each.rule.kind, count, says, table=each.table))
     return entries
 
 
-def _left_on(cr: cursor, before: Before, keep_logins: bool) -> list[dict[str, Any]]:
-    there = {column.key for column in before.columns}
+def _left_on(cr: cursor, todo: Plan, keep_logins: bool) -> list[dict[str, Any]]:
+    there = {column.key for column in todo.columns}
     wanted = [each for each in LEFT_ON if each[0] in there]
     cr.execute("SELECT " + ", ".join(f"({query})" for _column, _what, query, _says in wanted))
     found = zip(wanted, cr.fetchone(), strict=True)
@@ -92,7 +95,7 @@ def _left_on(cr: cursor, before: Before, keep_logins: bool) -> list[dict[str, An
     return entries
 
 
-def _unknown_columns(cr: cursor, columns: list[Column]) -> list[dict[str, Any]]:
+def _unknown_columns(cr: cursor, columns: tuple[Column, ...]) -> list[dict[str, Any]]:
     """Return the columns that look like credentials to no rule and do hold something."""
     if not columns:
         return []

@@ -18,6 +18,10 @@ DELETE = "delete"  # the rows themselves
 SET = "set"  # the assignments of the rule
 KEEP = "keep"  # looks like a credential and is none: left as it is, on purpose
 
+# The new and the old uuid, settings of the transaction that seals.
+IDENTITY = "current_setting('fleet_seal.identity')"
+SOURCE = "current_setting('fleet_seal.source')"
+
 # Names of columns that look like credentials, for PostgreSQL's and Python's regular expressions.
 CREDENTIAL = (
     r"token|secret|pass(w|_|phrase|$)|pwd|api_?key|credential|bearer|hmac|vapid"
@@ -59,7 +63,7 @@ class Rule:
         and SET the names, separated by blanks, that the statement uses
     :param action: EMPTY, RENEW, DELETE, SET or KEEP
     :param why: what would happen otherwise
-    :param where: which rows; ``{identity}`` and ``{source_uuid}`` stand for the new and old uuid
+    :param where: which rows; `IDENTITY` and `SOURCE` stand for the new and the old uuid
     :param assign: the assignments of SET
     :param login: people need it to log in, so it stays when logins are kept
     """
@@ -149,8 +153,8 @@ ACCOUNTS = (
         "client_id",
         SET,
         "the source's application decides who enters",
-        assign="client_id = CASE WHEN client_id = {source_uuid} THEN {identity} END",
-        where="client_id IS NOT NULL AND client_id <> {identity}",
+        assign=f"client_id = CASE WHEN client_id = {SOURCE} THEN {IDENTITY} END",
+        where=f"client_id IS NOT NULL AND client_id <> {IDENTITY}",
     ),
     Rule(
         "saved card",
@@ -167,9 +171,11 @@ ACCOUNTS = (
         "res_model res_field",
         DELETE,
         "private keys and certificates of the source",
+        # Not by CREDENTIAL: a regular expression for every row costs more than the whole seal.
         where="res_field IS NOT NULL AND (res_model IN ('certificate.key', "
-        "'certificate.certificate') OR res_field = ANY (ARRAY(SELECT name FROM ir_model_fields "
-        f"WHERE ttype = 'binary' AND name ~ '{CREDENTIAL}')))",
+        "'certificate.certificate', 'l10n_eg_edi.thumb.drive') OR res_field LIKE ANY (ARRAY["
+        "'%password%', '%secret%', '%token%', '%private_key%', '%credential%', '%service_account%'"
+        "]))",
     ),
     Rule(
         "system parameter",
@@ -179,7 +185,7 @@ ACCOUNTS = (
         "credentials and contract of the source",
         # A switch, a number or a short word is a setting, not a secret.
         where=f"(key ~ '{SOURCE_KEYS}' OR (key ~* '{CREDENTIAL}' "
-        "AND value !~* '^(true|false|none|[0-9.]+|.{{0,5}})$')) "
+        "AND value !~* '^(true|false|none|[0-9.]+|.{0,5})$')) "
         "AND key NOT LIKE 'fleet.%' AND key <> 'database.secret' "
         f"AND key NOT IN ({', '.join(repr(key) for key in HARMLESS_KEYS)})",
     ),
