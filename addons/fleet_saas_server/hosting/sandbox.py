@@ -20,21 +20,22 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import HostingError, sentences
 
-TOOLS = ("prlimit", "setpriv", "unshare", "mount", "umount", "pivot_root", "sh")
+TOOLS = ("env", "prlimit", "setpriv", "unshare", "mount", "umount", "pivot_root", "sh")
 SYSTEM = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache")
+DEVICES = ("/dev/null", "/dev/urandom")  # the second for the password's exchange
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # systemd's range for services without a user of their own: https://systemd.io/UIDS-GIDS/
 FREE_IDS = range(61184, 65520)
 _TRY_SECONDS = 20
 
 # $1 the folder that becomes the root, then what is seen in it, then -- and the command. A link is
-# made anew, anything else is bound read-only. The device stays writable: it is /dev/null alone.
+# made anew, a folder is bound read-only. Single files belong to root; "nodev" would end the devices.
 _JAIL = """
 set -eu
 root=$1; shift
@@ -135,13 +136,14 @@ def command(
     where: Place,
     *,
     visible: Sequence[str | Path] = (),
+    env: Mapping[str, str] | None = None,
     limits: Limits = Limits(),
 ) -> list[str]:
-    """Return the command line that runs ``argv`` in a sandbox.
+    """Return the command line that runs ``argv`` in a sandbox; its streams are the program's.
 
-    Give it to `subprocess` with ``env=environment(…)``; its streams are the program's.
-
-    :param visible: more files and folders that the program sees, read-only, at the same path;
+    :param env: the program's environment, besides a path and a locale, and nothing else of ours;
+        everybody on the machine can read it, as it stands in the command line: no secrets
+    :param visible: more folders that the program sees, read-only, at the same path;
         `needs` names those of a program
     """
     become, user = ["setpriv"], ["unshare", "--user", "--map-root-user"]
@@ -151,6 +153,8 @@ def command(
             [],
         )
     return [
+        *("env", "-i", f"PATH={PATH}", "LC_ALL=C.UTF-8", "HOME=/"),
+        *(f"{name}={value}" for name, value in (env or {}).items()),
         "prlimit",
         f"--as={limits.memory}",
         f"--fsize={limits.file_bytes}",
@@ -162,18 +166,13 @@ def command(
         *("setpriv", "--pdeathsig=KILL"),
         *("unshare", "--mount", "--net", "--ipc", "--uts", "--pid", "--fork", "--kill-child"),
         *("sh", "-c", _JAIL, "sandbox", str(where.root)),
-        *(*SYSTEM, "/dev/null", str(where.shared)),
+        *(*SYSTEM, *DEVICES, str(where.shared)),
         *map(str, visible),
         "--",
         *become,
         *("--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"),
         *map(str, argv),
     ]
-
-
-def environment(**values: str) -> dict[str, str]:
-    """Return the whole environment of a sandboxed program: nothing of ours but what is given."""
-    return {"PATH": PATH, "LC_ALL": "C.UTF-8", "HOME": "/", **values}
 
 
 def needs(program: str | Path) -> list[Path]:
@@ -197,7 +196,6 @@ def available() -> str | None:
         try:
             tried = subprocess.run(
                 command(["true"], where),
-                env=environment(),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
