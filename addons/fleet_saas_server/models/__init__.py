@@ -6,3 +6,5 @@ from . import saas_operation_step
 from . import saas_host
 from . import saas_health
 from . import saas_database
+from . import saas_database_template_version
+from . import saas_database_template
