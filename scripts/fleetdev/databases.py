@@ -78,6 +78,8 @@ def publish(building, database):
     if filestore(building).exists():
         filestore(building).rename(filestore(database))
     postgres.rename(building, database)
+    # An Odoo that lists every database would open it, and nobody could copy it meanwhile.
+    postgres.close(database)
 
 
 def drop_versions(name):

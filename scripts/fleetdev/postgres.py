@@ -180,3 +180,9 @@ def rename(name, new_name):
     """Rename a database that nobody is connected to."""
     with cursor() as cr:
         cr.execute(f'ALTER DATABASE "{name}" RENAME TO "{new_name}"')
+
+
+def close(name):
+    """Let nobody connect to a database any more; it can still be copied, renamed and dropped."""
+    with cursor() as cr:
+        cr.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')

@@ -65,6 +65,13 @@ class OdooProcess:
         """Kill it and those that it started."""
         self.server.kill()
 
+    def wait_end(self, timeout: float = 30) -> None:
+        """Wait until it has ended by itself, as a failpoint makes it."""
+        end = time.monotonic() + timeout
+        while self.server.pid() is not None:
+            assert time.monotonic() < end, f"it still runs after {timeout} s"
+            time.sleep(POLL_S)
+
     def restart(self, **environment: str | None) -> None:
         """Stop it and start it again."""
         self.stop()
