@@ -145,7 +145,9 @@ def seal_in(
     before = look(cr)
     queries = [(name, text) for name in before.modules if (text := addons.neutralize_sql(name))]
     todo = plan(before.columns, tuple(rules), keep_logins)
-    before.source = _with_tokens(cr, before.source, todo.renewed)
+    # All tokens of the standard rules, so that a check finds those that no rule renewed.
+    renewed = plan(before.columns, RULES, False).renewed
+    before.source = _with_tokens(cr, before.source, renewed)
     _neutralize(cr, queries)
     failpoint("seal.neutralised")
     report = SealReport(str(identity), purpose, before.source, _crons(before), [])
@@ -165,7 +167,7 @@ SELECT ARRAY(SELECT name::text FROM ir_module_module WHERE state = ANY(%(states)
               ORDER BY name <> 'base', id),
        (SELECT coalesce(json_agg(json_build_array(c.relname, a.attname, t.typname, a.attnotnull,
                         CASE WHEN a.atttypmod > 4 THEN a.atttypmod - 4 END)
-                        ORDER BY c.relname, a.attnum), '[]')::text
+                        ), '[]')::text
           FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
           JOIN pg_type t ON t.oid = a.atttypid
          WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
