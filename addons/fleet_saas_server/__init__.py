@@ -1,6 +1,6 @@
 from odoo.tools import config
 
-from . import models
+from . import models, wizards
 
 
 def post_load():

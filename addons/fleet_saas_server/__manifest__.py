@@ -15,10 +15,16 @@
         "security/ir.model.access.csv",
         "data/queue_job_data.xml",
         "data/ir_cron_data.xml",
+        "data/saas_backup_data.xml",
         "views/saas_operation_views.xml",
         "views/saas_database_views.xml",
+        "wizards/saas_restore_wizard_views.xml",
+        "views/saas_backup_views.xml",
         "views/saas_server_menus.xml",
     ],
+    "assets": {
+        "web.assets_backend": ["fleet_saas_server/static/src/**/*"],
+    },
     "post_load": "post_load",
     "application": True,
 }

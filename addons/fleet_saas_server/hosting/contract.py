@@ -17,7 +17,7 @@ sentences(
     unknown_argument="%(kind)s does not know the argument %(argument)s. It takes: %(known)s.",
     missing_argument="%(kind)s needs the argument %(argument)s.",
     unknown_kind="There is no operation %(kind)s. There are: %(known)s.",
-    bad_key="The idempotency key must be 8 to 100 letters, digits, dots, colons, hyphens or underscores.",
+    bad_idempotency_key="The idempotency key must be 8 to 100 letters, digits, dots, colons, hyphens or underscores.",
     key_reused="The key %(key)s was used before for another request. Use a new key.",
 )
 
@@ -155,9 +155,9 @@ def check_arguments(
 
 
 def check_key(key: Any) -> str:
-    """Return an idempotency key, or raise ``bad_key``."""
+    """Return an idempotency key, or raise ``bad_idempotency_key``."""
     if not isinstance(key, str) or not KEY.fullmatch(key):
-        raise HostingError("bad_key")
+        raise HostingError("bad_idempotency_key")
     return key
 
 

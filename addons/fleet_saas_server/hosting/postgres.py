@@ -23,6 +23,7 @@ from psycopg2 import sql
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, connection, cursor
 
 from .errors import HostingError, Retryable
+from .names import is_hidden
 
 MAINTENANCE = "postgres"
 TRIES = 8
@@ -327,7 +328,9 @@ class Cluster:
         facts = self.facts(name)
         if facts is None:
             return False
-        if facts.mark is None or facts.mark.server != server:
+        # Killed between CREATE DATABASE and its mark: a name nobody can guess is ours all the same.
+        unmarked = facts.mark is None and is_hidden(name)
+        if not unmarked and (facts.mark is None or facts.mark.server != server):
             raise HostingError("not_ours", name=name)
         with self.cursor() as cr:
             if facts.is_template:

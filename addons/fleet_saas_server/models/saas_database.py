@@ -1,5 +1,5 @@
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 
 from .saas_errors import words
@@ -98,6 +98,23 @@ class SaasDatabase(models.Model):
         if not database:
             raise UserError(words(self.env, "no_database", {"name": name}))
         return database
+
+    def _submit_and_show(self, kind, arguments=None, target=None):
+        """Ask for an operation on this database as its operator, and show it.
+
+        :param str target: another name than this database's own
+        """
+        if not self.env.user.has_group("fleet_saas_server.group_hosting_operator"):
+            raise AccessError(self.env._("Only hosting operators may do this."))
+        name = self.name if target is None else target
+        operation = self.env["saas.operation"].sudo()._submit(kind, name, arguments)
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": "saas.operation",
+            "res_id": operation.id,
+            "view_mode": "form",
+            "views": [(False, "form")],
+        }
 
     def _get_inventory(self):
         """Return one entry of ``saas.host.inventory``."""

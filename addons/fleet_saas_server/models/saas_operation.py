@@ -1,9 +1,10 @@
 import secrets
 
 from dateutil.relativedelta import relativedelta
+from psycopg2.errors import UniqueViolation
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import ConcurrencyError, UserError
 from odoo.fields import Domain
 
 from ..hosting import contract
@@ -170,8 +171,7 @@ class SaasOperation(models.Model):
         return f"{kind}:{secrets.token_hex(16)}"
 
     def _find_key(self, key, digest):
-        """Return the operation of a key, locked against a rival with the same key."""
-        self.env.cr.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 19))", [key])
+        """Return the operation of a key; raise when the key belongs to another request."""
         operation = self.search([("key", "=", key)])
         if operation and operation.digest != digest:
             raise KeyReused(words(self.env, "key_reused", {"key": key}))
@@ -193,7 +193,12 @@ class SaasOperation(models.Model):
             fields.Command.create({"name": step.name, "sequence": number})
             for number, step in enumerate(plan.steps)
         ]
-        operation = self.create(values)
+        try:
+            with self.env.cr.savepoint():
+                operation = self.create(values)
+        except UniqueViolation as error:
+            # A rival with the same key committed after this transaction's snapshot.
+            raise ConcurrencyError(f"idempotency key {key}") from error
         operation._enqueue()
         return operation
 

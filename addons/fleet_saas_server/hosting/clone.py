@@ -1,0 +1,298 @@
+"""Make a hosted database: from a template, from the pool of ready clones, or from another database.
+
+The order is the promise. The copy is made under a name nobody can guess, sealed in one
+transaction, checked on a second connection, given its files, personalised, and only then renamed;
+it is activated while no route leads to it, and the first request is ours. Killed before it has
+its name, the copy is dropped and made again; nobody ever saw it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import activate, capacity, files, http_check, personalise, pool, seal, verify
+from .contract import Argument, choice, flag, mapping, name
+from .engine import Context, Plan, Step
+from .errors import HostingError
+from .failpoints import failpoint
+from .kind import Kind
+from .modules import AddonsPath
+from .names import check_name, hidden_name
+from .pause import paused, unpause
+from .postgres import Mark
+from .routes import Routes
+
+DEADLINE_S = 1800
+PURPOSES = ("customer", "trial", "staging")
+
+
+def addons(context: Context) -> AddonsPath:
+    """Return the addons that hosted databases are served with."""
+    return AddonsPath(context.host.addons_path)
+
+
+def _mark(context: Context, kind: str) -> Mark:
+    uuid = context.request["uuid"]
+    return Mark(context.host.server, kind, uuid=uuid, operation=context.operation)
+
+
+def hidden_of(context: Context) -> str:
+    """Return the hidden database that is being made, copied here or restored."""
+    hidden = context.find("copy", "hidden") or context.find("load", "hidden")
+    if not hidden:
+        raise HostingError("unexpected", step=context.step, kind="no hidden database")
+    return hidden
+
+
+# --- the steps
+
+
+def reserve(context: Context) -> dict[str, Any]:
+    """Refuse early what cannot work: the name, a folder in the way, a machine that is full."""
+    reserve_name(context)
+    return capacity.check_place(context.host, context.request["source"])
+
+
+def reserve_name(context: Context) -> dict[str, Any]:
+    """Refuse a name that a database or a folder on this machine has, whoever made it."""
+    target = check_name(context.request["target"])
+    facts = context.host.cluster.facts(target)
+    if facts and not (facts.mark and facts.mark.uuid == context.request["uuid"]):
+        raise HostingError("name_taken", name=target)
+    if not facts and context.host.filestore(target).exists():
+        raise HostingError("folder_in_the_way", folder=target)
+    return {"name": target}
+
+
+def copy(context: Context) -> dict[str, Any]:
+    """Take a ready clone from the pool, or copy the source to a hidden database."""
+    forget_copy(context)
+    request = context.request
+    ready = None
+    if request.get("from_pool"):
+        ready = pool.take(context.host, request["source"], context.operation)
+    if ready:
+        context.note(hidden=ready.physical, pooled=True)
+        return {"report": ready.report}
+    hidden = hidden_name("clone")
+    context.note(hidden=hidden, pooled=False)
+    failpoint("clone.noted")
+    if request.get("live"):
+        with paused(context, request["source"]):
+            _copy_database(context, hidden)
+            return link_files(context)
+    _copy_database(context, hidden)
+    return {}
+
+
+def _copy_database(context: Context, hidden: str) -> None:
+    mark = _mark(context, "hidden")
+    context.host.cluster.clone(context.request["source"], hidden, mark=mark)
+    failpoint("clone.copied")
+
+
+def forget_copy(context: Context) -> None:
+    """Drop a hidden copy that an earlier run had made, with its files; open what it had paused."""
+    unpause(context)
+    hidden = context.find("copy", "hidden") or pool.taken_by(context.host, context.operation)
+    if hidden:
+        context.host.cluster.drop(hidden, server=context.host.server)
+        files.remove_tree(context.host.filestore(hidden))
+        pool.forget(context.host, hidden)
+
+
+def seal_copy(context: Context) -> dict[str, Any]:
+    """Make the copy inert and give it an identity of its own, in one transaction."""
+    if context.find("copy", "pooled"):
+        return {}
+    request = context.request
+    connection = context.host.cluster.connect(hidden_of(context), autocommit=False)
+    try:
+        report = seal.seal(
+            connection,
+            addons=addons(context),
+            identity=request["uuid"],
+            purpose=request["purpose"],
+            keep_logins=bool(request.get("keep_logins")),
+        )
+    finally:
+        connection.close()
+    return {"report": report.to_dict()}
+
+
+def verify_copy(context: Context) -> dict[str, Any]:
+    """Look on a second connection whether anything of the source is still live."""
+    if context.find("copy", "pooled"):
+        return {}
+    connection = context.host.cluster.connect(hidden_of(context))
+    try:
+        return verify.verify(
+            connection,
+            identity=context.request["uuid"],
+            source=context.find("seal", "report", {}).get("source", {}),
+            keep_logins=bool(context.request.get("keep_logins")),
+        )
+    finally:
+        connection.close()
+
+
+def link_files(context: Context) -> dict[str, Any]:
+    """Give the copy its files, by hard link where the file system can."""
+    if context.find("copy", "pooled") or context.find("copy", "files") is not None:
+        return {}
+    host = context.host
+    hidden = hidden_of(context)
+    copied = files.copy_tree(host.filestore(context.request["source"]), host.filestore(hidden))
+    return {"files": copied.files, "bytes": copied.bytes, "how": copied.how}
+
+
+def personalise_copy(context: Context) -> dict[str, Any]:
+    """Write the customer's company, administrator, language and address into the hidden copy."""
+    request = context.request
+    connection = context.host.cluster.connect(hidden_of(context), autocommit=False)
+    try:
+        if context.find("copy", "pooled"):
+            with connection.cursor() as cr:
+                cr.execute(
+                    "UPDATE ir_config_parameter SET value = %s WHERE key = 'database.uuid'",
+                    [request["uuid"]],
+                )
+        return personalise.personalise(
+            connection,
+            personalise.Personal.from_request(request.get("personal") or {}),
+            base_url=context.host.url(request["target"]),
+        )
+    finally:
+        connection.close()
+
+
+def publish(context: Context) -> dict[str, Any]:
+    """Give files and database their name; the files first, so that nobody inherits another's."""
+    host, target = context.host, context.request["target"]
+    hidden = hidden_of(context)
+    if host.cluster.exists(hidden):
+        files.move_tree(host.filestore(hidden), host.filestore(target))
+        failpoint("clone.files_moved")
+        host.cluster.publish(hidden, target, mark=_mark(context, "hosted"))
+        failpoint("clone.renamed")
+    pool.forget(host, hidden)
+    return {"physical": target}
+
+
+def forget_published(context: Context) -> None:
+    """Drop what was published, if it is ours, and the files that were moved for it."""
+    host, target = context.host, context.request["target"]
+    facts = host.cluster.facts(target)
+    if facts:
+        if not facts.mark or facts.mark.uuid != context.request["uuid"]:
+            return
+        host.cluster.drop(target, server=host.server)
+    files.remove_tree(host.filestore(target))
+
+
+def activate_copy(context: Context) -> dict[str, Any]:
+    """Turn on what the source had running; a staging copy stays neutralised."""
+    request = context.request
+    if not request.get("activate"):
+        return {"neutralized": True}
+    connection = context.host.cluster.connect(request["target"], autocommit=False)
+    try:
+        done = activate.activate(
+            connection,
+            base_url=context.host.url(request["target"]),
+            mail_server=activate.MailServer.from_request(
+                request.get("mail"), context.secrets.get("smtp_password", "")
+            ),
+        )
+    finally:
+        connection.close()
+    return {"neutralized": False} | done
+
+
+def open_route(context: Context) -> dict[str, Any]:
+    """Lead the host name to the database."""
+    host_name = context.host.host_name(context.request["target"])
+    Routes(context.host.routes).put(host_name, context.request["target"])
+    return {"host": host_name}
+
+
+def close_route(context: Context) -> None:
+    """Take the route away."""
+    Routes(context.host.routes).remove(context.host.host_name(context.request["target"]))
+
+
+def first_request(context: Context) -> dict[str, Any]:
+    """Ask for the first page, so that the registry is warm when the customer comes."""
+    return http_check.first_page(
+        context.host.hosted_url,
+        context.host.host_name(context.request["target"]),
+        deadline_s=min(120.0, context.seconds_left()),
+    )
+
+
+STEPS = (
+    Step("reserve", reserve),
+    Step("copy", copy, undo=forget_copy),
+    Step("seal", seal_copy, restart="copy"),
+    Step("verify", verify_copy, restart="copy"),
+    Step("files", link_files, restart="copy"),
+    Step("personalise", personalise_copy, restart="copy"),
+    Step("publish", publish, undo=forget_published),
+    Step("activate", activate_copy),
+    Step("route", open_route, undo=close_route),
+    Step("first_request", first_request),
+)
+
+PERSONAL = Argument(mapping(), default={})
+CREATE = {
+    "template": Argument(name, required=True),
+    "purpose": Argument(choice(*PURPOSES), default="customer"),
+    "personal": PERSONAL,
+    "limits": Argument(mapping(), default={}),
+    "activate": Argument(flag, default=True),
+    "from_pool": Argument(flag, default=True),
+}
+DUPLICATE = {
+    "source": Argument(name, required=True),
+    "purpose": Argument(choice(*PURPOSES), default="staging"),
+    "personal": PERSONAL,
+    "keep_logins": Argument(flag, default=False),
+}
+
+
+def plan(_request: Mapping[str, Any]) -> Plan:
+    """Return the plan of every way to make a hosted database."""
+    return Plan(STEPS, deadline_s=DEADLINE_S)
+
+
+def register(context: Context) -> dict[str, Any]:
+    """Put a finished clone into the pool."""
+    hidden = context.find("copy", "hidden")
+    report = context.find("seal", "report", {})
+    pool.add(context.host, hidden, source=context.request["source"], report=report)
+    return {"physical": hidden}
+
+
+def fits(context: Context) -> dict[str, Any]:
+    """Refuse when the machine has no room for one more."""
+    return capacity.check_place(context.host, context.request["source"])
+
+
+POOL_STEPS = (
+    Step("fits", fits),
+    *(step for step in STEPS if step.name in ("copy", "seal", "verify", "files")),
+    Step("register", register),
+)
+
+
+def pool_plan(_request: Mapping[str, Any]) -> Plan:
+    """Return the plan that adds one clone to a template's pool."""
+    return Plan(POOL_STEPS, deadline_s=DEADLINE_S)
+
+
+KINDS = (
+    Kind("create", plan, CREATE),
+    Kind("duplicate", plan, DUPLICATE),
+    Kind("pool_fill", pool_plan, owner="saas.pool.clone", public=False),
+)

@@ -1,0 +1,52 @@
+"""Keep everybody out of a live database for the moment that a copy of it takes.
+
+PostgreSQL copies a database only while nobody is connected to it. Visitors meanwhile see a page
+that reloads itself; killed inside, `unpause` opens the database again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from .engine import Context
+from .failpoints import failpoint
+from .routes import ACTIVE, PAUSED, Routes
+
+
+@contextlib.contextmanager
+def paused(context: Context, database: str) -> Iterator[None]:
+    """Pause the routes and connections of ``database`` for the time of the block."""
+    context.note(paused=database)
+    failpoint("pause.noted")
+    routes = Routes(context.host.routes)
+    before = [
+        host
+        for host, route in routes.read().items()
+        if route.database == database and route.state == ACTIVE
+    ]
+    context.note(paused=database, paused_hosts=before)
+    for host in before:
+        routes.put(host, database, state=PAUSED)
+    try:
+        with context.host.cluster.exclusive(database):
+            failpoint("pause.inside")
+            yield
+    finally:
+        unpause(context)
+
+
+def unpause(context: Context) -> None:
+    """Open what the running step had paused; nothing when it had paused nothing."""
+    database = context.find(context.step, "paused")
+    if not database:
+        return
+    cluster = context.host.cluster
+    facts = cluster.facts(database)
+    if facts and facts.mark and not facts.allows_connections:
+        cluster.allow(database, True)
+    routes = Routes(context.host.routes)
+    table = routes.read()
+    for host in context.find(context.step, "paused_hosts", []):
+        if host in table and table[host].state == PAUSED and table[host].database == database:
+            routes.put(host, database)

@@ -1,0 +1,299 @@
+import secrets
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+from odoo.fields import Domain
+
+from .. import settings
+from ..hosting import manifest
+from .saas_errors import words
+
+SIGNING_KEY = "fleet_saas_server.signing_key"
+PUBLIC_KEYS = "fleet_saas_server.public_keys"
+
+
+class SaasBackup(models.Model):
+    """One backup of a hosted database.
+
+    It counts once it was read back from its storage: state ``verified``.
+    """
+
+    _name = "saas.backup"
+    _description = "Backup"
+    _inherit = ["saas.operation.owner"]
+    _order = "taken_at DESC, id DESC"
+    _rec_name = "backup"
+
+    backup = fields.Char("Number", required=True, readonly=True, copy=False, index=True)
+    database_id = fields.Many2one(
+        "saas.database", required=True, readonly=True, index=True, ondelete="restrict"
+    )
+    repository_ids = fields.Many2many("saas.backup.repository", readonly=True, string="Kept In")
+    state = fields.Selection(
+        [
+            ("taking", "Being Taken"),
+            ("verified", "Verified"),
+            ("damaged", "Damaged"),
+            ("failed", "Failed"),
+            ("forgotten", "No Longer Kept"),
+        ],
+        required=True,
+        readonly=True,
+        default="taking",
+        index=True,
+    )
+    reason = fields.Selection(
+        [
+            ("manual", "On Demand"),
+            ("scheduled", "Scheduled"),
+            ("final", "Final"),
+            ("before", "Before a Change"),
+        ],
+        required=True,
+        readonly=True,
+        default="manual",
+    )
+    taken_at = fields.Datetime("Taken", readonly=True, default=fields.Datetime.now)
+    verified_at = fields.Datetime("Verified", readonly=True)
+    drilled_at = fields.Datetime("Restored for Proof", readonly=True)
+    bytes = fields.Float("Size", readonly=True)
+    added = fields.Float("New Bytes", readonly=True)
+    files = fields.Integer(readonly=True)
+    rows = fields.Float(digits=(16, 0), readonly=True)
+    missing = fields.Integer(
+        "Missing Files", readonly=True, help="Files which the database names but the disk had not."
+    )
+    problem = fields.Char(readonly=True)
+
+    _backup_uniq = models.Constraint("UNIQUE(backup)", "A backup's number is used once.")
+
+    @api.depends("taken_at", "database_id")
+    def _compute_display_name(self):
+        for backup in self:
+            moment = fields.Datetime.context_timestamp(self, backup.taken_at)
+            backup.display_name = f"{backup.database_id.name} {moment:%Y-%m-%d %H:%M}"
+
+    # --- what is needed for any of them
+
+    @api.model
+    def _get_signing_key(self):
+        """Return the key that signs manifests; it is made once, and its public half is kept for ever."""
+        parameters_sudo = self.env["ir.config_parameter"].sudo()
+        stored = parameters_sudo.get_param(SIGNING_KEY)
+        if stored:
+            return manifest.private_key(settings.decrypt(stored))
+        key = manifest.new_key()
+        parameters_sudo.set_param(SIGNING_KEY, settings.encrypt(manifest.private_text(key)))
+        known = parameters_sudo.get_param(PUBLIC_KEYS) or ""
+        parameters_sudo.set_param(PUBLIC_KEYS, f"{known}\n{manifest.public_pem(key)}".strip())
+        return key
+
+    @api.model
+    def _get_public_keys(self):
+        """Return the public keys whose signatures on manifests are ours, as PEM texts."""
+        self._get_signing_key()
+        text = self.env["ir.config_parameter"].sudo().get_param(PUBLIC_KEYS)
+        end = "-----END PUBLIC KEY-----"
+        return [f"{part.strip()}\n{end}\n" for part in text.split(end) if part.strip()]
+
+    @api.model
+    def _get_operation_secrets(self, operation):
+        ids = [entry["id"] for entry in operation.request["repositories"]]
+        found = self.env["saas.backup.repository"].browse(ids)._get_secrets()
+        if operation.kind == "backup":
+            found["signing_key"] = manifest.private_text(self._get_signing_key())
+        return found
+
+    @api.model
+    def _get_new_number(self):
+        return f"{fields.Datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+
+    # --- backup
+
+    @api.model
+    def _prepare_backup(self, target, arguments):
+        database = self.env["saas.database"]._get_by_name(target)
+        if not database.physical:
+            raise UserError(self.env._("%s does not exist yet, so it cannot be backed up.", target))
+        policy = database._get_backup_policy()
+        repositories = self.env["saas.backup.repository"]._get(database, policy._get_places())
+        backup = self.create(
+            {
+                "backup": self._get_new_number(),
+                "database_id": database.id,
+                "repository_ids": repositories.ids,
+                "reason": arguments["reason"],
+            }
+        )
+        request = {
+            "uuid": database.uuid,
+            "physical": database.physical,
+            "purpose": database.purpose,
+            "backup": backup.backup,
+            "repositories": repositories._get_request(),
+            "public_keys": self._get_public_keys(),
+            "keep": policy._get_keep(),
+            "never": self._get_never_forgotten(database).mapped("backup"),
+        }
+        return {"request": request, "res_model": self._name, "res_id": backup.id}
+
+    @api.model
+    def _get_never_forgotten(self, database):
+        """Return the backups that no policy may forget: the newest verified one, final ones."""
+        domain = Domain("database_id", "=", database.id) & Domain("state", "=", "verified")
+        return self.search(domain, limit=1) | self.search(domain & Domain("reason", "=", "final"))
+
+    @api.model
+    def _apply_backup(self, operation):
+        backup = self.browse(operation.res_id).exists()
+        steps = operation.result
+        if not backup:
+            return
+        # Read back is what makes it count, whatever happened to its copies afterwards.
+        if not steps["confirm"].get("tables"):
+            backup.write({"state": "failed", "problem": operation.error})
+            return
+        taken, copied = steps["take"], steps["copy"].get("failed") or {}
+        backup.write(
+            {
+                "state": "verified",
+                "taken_at": fields.Datetime.to_datetime(taken["taken_at"][:19].replace("T", " ")),
+                "verified_at": fields.Datetime.now(),
+                "bytes": taken["bytes"],
+                "added": taken["added"],
+                "files": taken["files"],
+                "rows": taken["rows"],
+                "missing": taken["missing"],
+                "problem": "; ".join(copied.values()) or operation.error,
+                "repository_ids": [fields.Command.unlink(int(repository)) for repository in copied],
+            }
+        )
+        self._mark_forgotten(steps["forget"].get("forgotten") or {})
+
+    @api.model
+    def _mark_forgotten(self, forgotten):
+        """Write which backups a repository no longer holds."""
+        for repository, numbers in forgotten.items():
+            backups = self.search([("backup", "in", numbers)])
+            backups.write({"repository_ids": [fields.Command.unlink(int(repository))]})
+            backups.filtered(lambda backup: not backup.repository_ids).state = "forgotten"
+
+    # --- verify
+
+    @api.model
+    def _prepare_verify(self, target, arguments):
+        database = self._get_database_with_backups(target)
+        repositories = self._get_repositories(database)
+        policy = database._get_backup_policy()
+        parts = arguments["parts"] or policy.verify_parts
+        part = arguments["part"] or max(repositories.mapped("part") or [0]) % parts + 1
+        week_ago = fields.Datetime.subtract(fields.Datetime.now(), days=7)
+        request = {
+            "uuid": database.uuid,
+            "repositories": repositories._get_request(),
+            "public_keys": self._get_public_keys(),
+            "part": min(part, parts),
+            "parts": parts,
+            "prune": any(not entry.pruned or entry.pruned < week_ago for entry in repositories),
+        }
+        return {"request": request, "res_model": database._name, "res_id": database.id}
+
+    @api.model
+    def _get_database_with_backups(self, name):
+        """Return a database, also a dropped one whose backups are kept."""
+        databases = self.env["saas.database"].with_context(active_test=False)
+        database = databases.search([("name", "=", name)], order="id DESC", limit=1)
+        if not self._get_repositories(database):
+            raise UserError(self.env._("There is no backup of %s yet.", name))
+        return database
+
+    @api.model
+    def _get_repositories(self, database):
+        """Return the repositories that hold something of a database, the first to read from first."""
+        backups = self.search([("database_id", "=", database.id), ("state", "=", "verified")])
+        return backups.repository_ids.sorted(lambda one: (one.place_id.kind != "local", one.id))
+
+    @api.model
+    def _apply_verify(self, operation):
+        repositories = self.env["saas.backup.repository"].browse(
+            [entry["id"] for entry in operation.request["repositories"]]
+        )
+        if operation.state != "done":
+            if operation.state == "failed":
+                repositories.write({"problem": operation.error})
+                self._tell(operation, repositories.database_id)
+            return
+        steps = operation.result
+        now = fields.Datetime.now()
+        for repository in repositories:
+            values = {
+                "checked": now,
+                "part": steps["read_back"]["part"],
+                "problem": False,
+                "bytes": steps["prune"]["sizes"][str(repository.id)],
+            }
+            if operation.request["prune"]:
+                values["pruned"] = now
+            repository.write(values)
+            listed = steps["read_back"]["results"][str(repository.id)]["backups"]
+            self.search([("backup", "in", listed)]).write({"verified_at": now})
+
+    # --- drill
+
+    @api.model
+    def _prepare_drill(self, target, arguments):
+        database = self._get_database_with_backups(target)
+        backup = self._get_restorable(database, arguments["backup"])
+        request = self._get_restore_request(backup) | {
+            "uuid": self.env["saas.database"]._get_new_uuid(),
+            "hidden": "drill",
+            "every_file": True,
+        }
+        return {"request": request, "res_model": self._name, "res_id": backup.id}
+
+    @api.model
+    def _get_restorable(self, database, number=None):
+        """Return a verified backup of a database, the newest one unless ``number`` names another."""
+        domain = Domain("database_id", "=", database.id) & Domain("state", "=", "verified")
+        if number:
+            domain &= Domain("backup", "=", number)
+        backup = self.search(domain, limit=1)
+        if not backup:
+            raise UserError(
+                words(self.env, "no_backup", {"backup": number})
+                if number
+                else self.env._("There is no verified backup of %s.", database.name)
+            )
+        return backup
+
+    def _get_restore_request(self):
+        """Return what every operation that reads this backup needs."""
+        self.ensure_one()
+        repositories = self.repository_ids.sorted(
+            lambda one: (one.place_id.kind != "local", one.id)
+        )
+        return {
+            "backup": self.backup,
+            "repositories": repositories._get_request()[:1],
+            "public_keys": self._get_public_keys(),
+        }
+
+    @api.model
+    def _apply_drill(self, operation):
+        backup = self.browse(operation.res_id).exists()
+        if operation.state == "done":
+            backup.write({"drilled_at": fields.Datetime.now(), "problem": False})
+        elif operation.state == "failed":
+            backup.write({"problem": operation.error})
+            self._tell(operation, backup.database_id)
+
+    @api.model
+    def _tell(self, operation, databases):
+        """Put a failure where the operator looks: an activity on the database."""
+        for database in databases:
+            database.activity_schedule(
+                "mail.mail_activity_data_warning",
+                summary=operation.name,
+                note=operation.error,
+                user_id=(operation.create_uid or self.env.user).id,
+            )

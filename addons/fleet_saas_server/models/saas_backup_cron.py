@@ -1,0 +1,112 @@
+import hashlib
+
+from odoo import api, fields, models
+from odoo.fields import Domain
+
+from ..hosting.journal import ACTIVE
+
+# So many scheduled backups wait at a time: what somebody asks for never stands behind hundreds.
+AT_ONCE = 20
+BACK_OFF_MINUTES = 20
+BACK_OFF_DOUBLINGS = 6
+
+
+class SaasBackup(models.Model):
+    """When backups are taken, read back and rehearsed."""
+
+    _inherit = "saas.backup"
+
+    @api.model
+    def _cron_take_backups(self):
+        """Ask for every backup that is due, the most overdue first."""
+        due = self._get_due()
+        free = max(AT_ONCE - self._count_waiting("backup"), 0)
+        cron = self.env["ir.cron"]
+        cron._commit_progress(remaining=min(len(due), free))
+        for database in due[:free]:
+            self._submit_safely("backup", database, {"reason": "scheduled"})
+            if not cron._commit_progress(1):
+                break
+
+    @api.model
+    def _get_due(self):
+        """Return the databases whose next backup is due, the most overdue first."""
+        now = fields.Datetime.now()
+        databases = self.env["saas.database"].search([("state", "in", ("active", "suspended"))])
+        times = {database: self._get_next_time(database) for database in databases}
+        due = [database for database, time in times.items() if time <= now]
+        return sorted(due, key=lambda database: times[database])
+
+    @api.model
+    def _get_next_time(self, database):
+        """Return when the next backup is due: by the policy, staggered by name, later after failures."""
+        policy = database._get_backup_policy()
+        mine = Domain("database_id", "=", database.id)
+        good = self.search(mine & Domain("state", "in", ("verified", "forgotten")), limit=1)
+        since = good.taken_at or fields.Datetime.from_string("2000-01-01 00:00:00")
+        interval = policy.every_hours * 60
+        if good:
+            # The slot of this name in the interval, so that not all begin at the same minute.
+            slot = int(hashlib.sha256(database.uuid.encode()).hexdigest()[:8], 16) % interval
+            minutes = int(since.timestamp() // 60)
+            next_time = fields.Datetime.add(since, minutes=(slot - minutes) % interval or interval)
+        else:
+            next_time = since
+        failed = self.search(mine & Domain("state", "=", "failed") & Domain("taken_at", ">", since))
+        if failed:
+            wait = BACK_OFF_MINUTES * 2 ** min(len(failed) - 1, BACK_OFF_DOUBLINGS)
+            next_time = max(next_time, fields.Datetime.add(failed[0].taken_at, minutes=wait))
+        return next_time
+
+    @api.model
+    def _count_waiting(self, kind):
+        return self.env["saas.operation"].search_count(
+            [("kind", "=", kind), ("state", "in", ACTIVE)]
+        )
+
+    @api.model
+    def _submit_safely(self, kind, database, arguments=None):
+        """Ask for an operation unless one of its kind waits for this database already."""
+        operations_sudo = self.env["saas.operation"].sudo()
+        domain = [
+            ("kind", "=", kind),
+            ("target", "=", database.name),
+            ("state", "in", ACTIVE),
+        ]
+        if not operations_sudo.search_count(domain, limit=1):
+            operations_sudo._submit(kind, database.name, arguments)
+
+    @api.model
+    def _cron_verify_backups(self):
+        """Have every database's backups read back, a share of the data a night."""
+        self._ask_for_all("verify", self.env["saas.database"].with_context(active_test=False))
+
+    @api.model
+    def _cron_drill_backups(self):
+        """Have a restore rehearsed for every database that had none for the policy's days."""
+        self._ask_for_all("drill", self.env["saas.database"])
+
+    @api.model
+    def _ask_for_all(self, kind, databases):
+        verified = self._read_group([("state", "=", "verified")], ["database_id"])
+        wanted = [database for (database,) in verified if self._is_wanted(kind, database)]
+        cron = self.env["ir.cron"]
+        cron._commit_progress(remaining=len(wanted))
+        for database in wanted:
+            self._submit_safely(kind, database)
+            if not cron._commit_progress(1):
+                break
+
+    @api.model
+    def _is_wanted(self, kind, database):
+        """Tell whether a database is due for ``verify`` (20 hours) or ``drill`` (by its policy)."""
+        policy = database._get_backup_policy()
+        hours = 20 if kind == "verify" else policy.drill_days * 24 - 4
+        limit = fields.Datetime.subtract(fields.Datetime.now(), hours=hours)
+        recent = [
+            ("kind", "=", kind),
+            ("target", "=", database.name),
+            ("create_date", ">", limit),
+            ("state", "in", (*ACTIVE, "done")),
+        ]
+        return not self.env["saas.operation"].sudo().search_count(recent, limit=1)

@@ -1,0 +1,69 @@
+import secrets
+
+from odoo import api, fields, models
+
+from .. import settings
+
+
+class SaasBackupRepository(models.Model):
+    """The encrypted repository of one database in one place."""
+
+    _name = "saas.backup.repository"
+    _description = "Backup Repository"
+    _order = "database_id, id"
+    _rec_name = "location"
+
+    database_id = fields.Many2one(
+        "saas.database", required=True, readonly=True, index=True, ondelete="restrict"
+    )
+    place_id = fields.Many2one(
+        "saas.backup.place", required=True, readonly=True, index=True, ondelete="restrict"
+    )
+    location = fields.Char(required=True, readonly=True)
+    secret = fields.Char(required=True, readonly=True, copy=False, groups="base.group_system")
+    bytes = fields.Float("Size", readonly=True)
+    checked = fields.Datetime("Last Read Back", readonly=True)
+    part = fields.Integer("Part Read Last", readonly=True)
+    pruned = fields.Datetime("Last Tidied", readonly=True)
+    problem = fields.Char(readonly=True)
+
+    _place_uniq = models.Constraint(
+        "UNIQUE(database_id, place_id)", "A database has one repository in a place."
+    )
+
+    @api.model
+    def _get(self, database, places):
+        """Return the repositories of a database in ``places``, in their order; new ones get a password."""
+        found = self.browse()
+        for place in places:
+            repository = self.search(
+                [("database_id", "=", database.id), ("place_id", "=", place.id)]
+            )
+            found |= repository or self.create(
+                {
+                    "database_id": database.id,
+                    "place_id": place.id,
+                    "location": place._get_location(database),
+                    "secret": place._encrypt(secrets.token_urlsafe(32)),
+                }
+            )
+        return found
+
+    def _get_request(self):
+        """Return the repositories as an operation's request names them."""
+        return [
+            {
+                "id": repository.id,
+                "location": repository.location,
+                "remote": repository.place_id.kind != "local",
+            }
+            for repository in self
+        ]
+
+    def _get_secrets(self):
+        """Return passwords and credentials, decrypted, by the names that operations use."""
+        found = {}
+        for repository in self.sudo():
+            found[f"repository.{repository.id}.password"] = settings.decrypt(repository.secret)
+            found[f"repository.{repository.id}.env"] = repository.place_id._get_environment()
+        return found

@@ -1,0 +1,121 @@
+import uuid
+
+from psycopg2.errors import UniqueViolation
+
+from odoo import api, models
+from odoo.exceptions import UserError
+
+from ..hosting.errors import HostingError
+from .saas_errors import words
+
+
+class SaasDatabase(models.Model):
+    """How a hosted database comes to be: from a template, or from another one."""
+
+    _inherit = "saas.database"
+
+    @api.model
+    def _get_new_uuid(self):
+        return str(uuid.uuid4())
+
+    @api.model
+    def _reserve(self, name, **values):
+        """Return a new record that holds ``name``; of many rivals one gets it.
+
+        :raises UserError: the name is taken, in words
+        """
+        taken = words(self.env, "name_taken", {"name": name})
+        if self._is_name_held(name):
+            raise UserError(taken)
+        values = {"name": name, "uuid": self._get_new_uuid(), "state": "creating", **values}
+        try:
+            with self.env.cr.savepoint():
+                return self.create(values)
+        except UniqueViolation as error:
+            raise UserError(taken) from error
+
+    @api.model
+    def _is_name_held(self, name):
+        """Tell whether a living database, or one whose backups are kept, has this name."""
+        domain = [("name", "=", name), ("state", "not in", ("failed", "dropped"))]
+        return bool(self.with_context(active_test=False).search_count(domain, limit=1))
+
+    @api.model
+    def _check_personal(self, personal):
+        """Refuse personal values that the seal's last step would refuse, before anything is made."""
+        from ..hosting.personalise import Personal
+
+        try:
+            Personal.from_request(personal)
+        except HostingError as error:
+            raise UserError(words(self.env, error.code, error.facts)) from error
+
+    @api.model
+    def _prepare_create(self, target, arguments):
+        self._check_personal(arguments["personal"])
+        version = self.env["saas.database.template"]._get_published(arguments["template"])
+        activate = arguments["activate"] and arguments["purpose"] != "staging"
+        database = self._reserve(target, purpose=arguments["purpose"], source=version.display_name)
+        request = {
+            "source": version.physical,
+            "uuid": database.uuid,
+            "purpose": arguments["purpose"],
+            "personal": arguments["personal"],
+            "activate": activate,
+            "from_pool": arguments["from_pool"],
+        }
+        return {"request": request, "res_model": self._name, "res_id": database.id}
+
+    @api.model
+    def _prepare_duplicate(self, target, arguments):
+        self._check_personal(arguments["personal"])
+        source = self._get_by_name(arguments["source"])
+        database = self._reserve(target, purpose=arguments["purpose"], source=source.name)
+        request = {
+            "source": source.physical,
+            "uuid": database.uuid,
+            "purpose": arguments["purpose"],
+            "personal": arguments["personal"],
+            "keep_logins": arguments["keep_logins"],
+            "activate": arguments["purpose"] != "staging",
+            "live": True,
+        }
+        return {
+            "request": request,
+            "sources": [source.name],
+            "res_model": self._name,
+            "res_id": database.id,
+        }
+
+    def _apply_create(self, operation):
+        self._apply_made(operation)
+
+    def _apply_duplicate(self, operation):
+        self._apply_made(operation)
+
+    @api.model
+    def _apply_made(self, operation):
+        """Write what came of making a database on its record."""
+        database = self.browse(operation.res_id).exists()
+        if not database or database.state not in ("creating", "failed"):
+            return
+        if operation.state != "done":
+            database._set_state("failed")
+            return
+        steps = operation.result
+        database._set_state(
+            "active",
+            physical=steps["publish"]["physical"],
+            is_neutralized=steps["activate"]["neutralized"],
+            report=steps["copy"].get("report") or steps["seal"].get("report"),
+        )
+
+    @api.model
+    def _retry_operation(self, operation):
+        """Reserve the name again for another try to make a database."""
+        database = self.browse(operation.res_id)
+        if operation.kind in ("create", "duplicate") and database.state == "failed":
+            if self._is_name_held(database.name):
+                raise UserError(words(self.env, "name_taken", {"name": database.name}))
+            database._set_state("creating")
+        return super()._retry_operation(operation)
