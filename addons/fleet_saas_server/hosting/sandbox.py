@@ -162,7 +162,7 @@ def command(
         "--core=0",
         "--nofile=256",
         *user,
-        # After the user namespace: a change of credentials forgets this signal, prctl(2).
+        # After the user namespace, and again below: a change of credentials forgets it, prctl(2).
         *("setpriv", "--pdeathsig=KILL"),
         *("unshare", "--mount", "--net", "--ipc", "--uts", "--pid", "--fork", "--kill-child"),
         *("sh", "-c", _JAIL, "sandbox", str(where.root)),
@@ -170,7 +170,7 @@ def command(
         *map(str, visible),
         "--",
         *become,
-        *("--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"),
+        *("--bounding-set=-all", "--inh-caps=-all", "--no-new-privs", "--pdeathsig=KILL"),
         *map(str, argv),
     ]
 
