@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from . import console, databases, odoo_run, paths, postgres, shell
+from . import console, databases, odoo_run, paths, postgres, sentences, shell
 
 DATES = ("POT-Creation-Date", "PO-Revision-Date")
 
@@ -13,6 +13,7 @@ def update(addon):
     """Export the terms of ``addon`` and merge its translations; return how many are missing."""
     folder = paths.ADDONS / addon / "i18n"
     folder.mkdir(exist_ok=True)
+    sentences.update(addon)
     with tempfile.TemporaryDirectory(dir=paths.RUN) as scratch:
         exported = Path(scratch) / f"{addon}.pot"
         _export(addon, exported)

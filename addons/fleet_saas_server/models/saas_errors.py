@@ -15,8 +15,10 @@ def words(env, code, facts):
     """Return the sentence of an error code in the user's language, ``False`` without a code."""
     if not code:
         return False
+    # The texts are exported where `saas_sentences` marks them; here one is only chosen.
     translate = env._
     try:
-        return translate(SENTENCES[code], **facts) if facts else translate(SENTENCES[code])
-    except KeyError:
+        return translate(SENTENCES[code]) % (facts or {})
+    except (KeyError, ValueError, TypeError):
+        # A translation that names something else must not hide the error itself.
         return code

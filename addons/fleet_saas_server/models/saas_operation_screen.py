@@ -1,0 +1,140 @@
+"""What the screens of an operation show besides its record."""
+
+from odoo import api, fields, models
+from odoo.tools import human_size
+
+from ..hosting.journal import ACTIVE, TRANSITIONS
+
+LONG = 60  # characters of one fact that are shown
+
+
+class SaasOperation(models.Model):
+    _inherit = "saas.operation"
+
+    kind_label = fields.Char("Operation", compute="_compute_kind_label")
+    duration = fields.Char(compute="_compute_duration")
+    share_done = fields.Float("Progress", compute="_compute_share_done")
+    doing = fields.Char("Now", compute="_compute_doing")
+    failure = fields.Char("What Happened", compute="_compute_failure")
+    is_stuck = fields.Boolean(
+        "Waits for Another Try", compute="_compute_is_stuck", export_string_translation=False
+    )
+    can_retry = fields.Boolean(compute="_compute_can_retry", export_string_translation=False)
+
+    @api.depends("kind")
+    @api.depends_context("lang")
+    def _compute_kind_label(self):
+        for operation in self:
+            operation.kind_label = self._get_kind_label(operation.kind)
+
+    @api.depends("seconds")
+    def _compute_duration(self):
+        for operation in self:
+            operation.duration = self._format_seconds(operation.seconds, operation.started)
+
+    @api.model
+    def _format_seconds(self, seconds, started):
+        """Return a duration as people read it: ``0.8 s``, ``42 s``, ``12 min``, ``2 h 5 min``."""
+        if not started:
+            return ""
+        if seconds < 10:
+            return self.env._("%s s", f"{seconds:.1f}")
+        if seconds < 600:
+            return self.env._("%s s", round(seconds))
+        hours, minutes = divmod(round(seconds / 60), 60)
+        if hours:
+            return self.env._("%(hours)s h %(minutes)s min", hours=hours, minutes=minutes)
+        return self.env._("%s min", minutes)
+
+    @api.depends("step_ids.state", "progress", "state")
+    def _compute_share_done(self):
+        for operation in self:
+            states = operation.step_ids.mapped("state")
+            done = states.count("done") + ("running" in states) * operation.progress / 100
+            operation.share_done = 100 * min(done / len(states), 1) if states else 0
+
+    @api.depends("step_ids.state", "state", "progress_text")
+    @api.depends_context("lang")
+    def _compute_doing(self):
+        for operation in self:
+            step = operation.step_ids.filtered(lambda step: step.state == "running")[:1]
+            parts = (step.label, operation.progress_text) if step else ()
+            operation.doing = ": ".join(filter(None, parts)) if operation.state in ACTIVE else False
+
+    @api.depends("state", "error_code", "step_ids.state")
+    @api.depends_context("lang")
+    def _compute_failure(self):
+        for operation in self:
+            operation.failure = operation._get_failure()
+
+    def _get_failure(self):
+        """Return in which step the operation ended badly and what became of its steps."""
+        if self.state not in ("failed", "undoing"):
+            return False
+        begun = self.step_ids.filtered(lambda step: step.state != "pending")
+        step = begun.filtered(lambda step: step.state != "done")[-1:] or begun[-1:]
+        if not step:
+            return self.env._("It failed before its first step.")
+        if self.state == "undoing":
+            return self.env._("It failed at “%s”; what it had begun is being undone.", step.label)
+        if self.error_code == "undo_failed":
+            return self.env._("It failed at “%s”.", step.label)
+        if any(step.state == "done" for step in begun):
+            return self.env._("It failed at “%s”; the steps before stay as they are.", step.label)
+        return self.env._("It failed at “%s”; what it had begun was undone.", step.label)
+
+    @api.depends("state", "attempt")
+    def _compute_is_stuck(self):
+        for operation in self:
+            operation.is_stuck = operation.state == "queued" and operation.attempt > 0
+
+    @api.depends("state")
+    def _compute_can_retry(self):
+        for operation in self:
+            operation.can_retry = "queued" in TRANSITIONS[operation.state]
+
+    def _get_form_action(self):
+        """Return the action that opens the operation."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.name,
+            "res_model": "saas.operation",
+            "res_id": self.id,
+            "views": [[False, "form"]],
+        }
+
+
+class SaasOperationStep(models.Model):
+    _inherit = "saas.operation.step"
+
+    duration = fields.Char(compute="_compute_duration")
+
+    @api.depends("started", "ended", "state")
+    def _compute_duration(self):
+        now = fields.Datetime.now()
+        for step in self:
+            end = step.ended or (now if step.state == "running" else step.started)
+            seconds = max((end - step.started).total_seconds(), 0) if step.started else 0
+            step.duration = self.env["saas.operation"]._format_seconds(seconds, step.started)
+
+    @api.depends("evidence")
+    @api.depends_context("lang")
+    def _compute_evidence_text(self):
+        for step in self:
+            facts = (step.evidence or {}).items()
+            step.evidence_text = ", ".join(filter(None, (self._describe(*fact) for fact in facts)))
+
+    @api.model
+    def _describe(self, name, value):
+        """Return one fact of the evidence in words, nothing for what is no single value."""
+        if isinstance(value, (dict, list)) or value in (None, ""):
+            return ""
+        if isinstance(value, bool):
+            value = self.env._("yes") if value else self.env._("no")
+        elif name.endswith("bytes"):
+            value = human_size(value)
+        elif name.endswith("_mb"):
+            value = human_size(value * 2**20)
+        text = str(value)
+        return f"{self._get_fact_label(name)}: {text if len(text) <= LONG else text[:LONG] + '…'}"
