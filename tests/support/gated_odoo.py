@@ -16,7 +16,7 @@ from fleetdev import databases, odoo_run, paths, postgres
 from fleetdev.server import Server
 
 LOAD = "--load=base,rpc,web,fleet_saas_server"
-PAUSE_S = 0.25  # what a change of the routes takes to be seen, and some more
+PAUSE_S = 0.15  # what a change of the routes takes to be seen by crons, and some more
 
 
 class GatedOdoo:

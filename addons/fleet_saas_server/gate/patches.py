@@ -16,6 +16,7 @@ from odoo.tools import config
 
 import odoo.addons.base.models.ir_cron
 
+from ..hosting.capacity import Processes, write_processes
 from .application import gated
 from .guard import Guard
 
@@ -34,7 +35,8 @@ def install() -> Guard:
     """
     if _installed:
         return _installed[0]
-    guard = Guard(Path(config["data_dir"]) / "fleet")
+    work_dir = Path(config["data_dir"]) / "fleet"
+    guard = Guard(work_dir)
     replacements = [*_host_map(guard), *_databases(guard), *_management()]
     for owner, name, new in replacements:
         _check(owner, name, new)
@@ -43,9 +45,21 @@ def install() -> Guard:
     guard.routes.look()
     if guard.routes.error:
         _logger.error("%s Until then no host name opens a database.", guard.routes.error)
+    if config["http_enable"] and not config["stop_after_init"]:
+        write_processes(work_dir, _processes())
     _installed.append(guard)
     _logger.info("The gate is in: %s routes in %s", len(guard.routes.table), guard.routes.path)
     return guard
+
+
+def _processes() -> Processes:
+    """Return what the hosting server has to know to count connections."""
+    return Processes(
+        workers=config["workers"],
+        max_cron_threads=config["max_cron_threads"],
+        db_maxconn=config["db_maxconn"],
+        db_maxconn_gevent=config["db_maxconn_gevent"] or config["db_maxconn"],
+    )
 
 
 def _host_map(guard: Guard) -> list[tuple[Any, str, Any]]:

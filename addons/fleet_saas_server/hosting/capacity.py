@@ -1,0 +1,250 @@
+"""Is there room on this machine for one more database: disk, connections, memory, number.
+
+A refusal names the number and the limit. What cannot be known, such as the free space of a
+PostgreSQL server on another machine, is None and refuses nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import HostingError, sentences
+from .host import Host
+from .postgres import Cluster
+from .routes import Routes, write_whole
+
+MB = 1 << 20
+# What the gate writes when its process starts; see `Processes`.
+PROCESSES_FILE = "hosted.json"
+
+sentences(
+    disk_full="The new database needs %(needed_mb)s MB on %(folder)s and %(reserve_mb)s MB are to "
+    "stay free, but only %(free_mb)s MB are free. Free some space, or remove databases.",
+    connections_full="With %(databases)s databases the hosted Odoo can open %(needed)s connections "
+    "to PostgreSQL, which has %(limit)s to give. Raise max_connections, or lower db_maxconn or "
+    "the number of workers.",
+    memory_full="The new database needs about %(needed_mb)s MB of memory and %(reserve_mb)s MB are "
+    "to stay free, but only %(free_mb)s MB are available. Add memory, or lower the number of "
+    "workers.",
+    databases_full="This server hosts %(databases)s databases, its limit is %(limit)s. "
+    "Remove one, or raise the limit.",
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the operator keeps free.
+
+    :param disk_reserve: bytes that stay free on every file system
+    :param disk_factor: a clone's bytes by its source's: the copy and its write-ahead log
+    :param memory_reserve: bytes that stay available
+    :param connection_reserve: connections for this server's own work and its control process
+    :param databases: the most databases with a host name; 0 for no limit
+    """
+
+    disk_reserve: int = 1024 * MB
+    disk_factor: float = 2.0
+    memory_reserve: int = 256 * MB
+    connection_reserve: int = 15
+    databases: int = 0
+
+
+@dataclass(frozen=True)
+class Processes:
+    """How the hosted Odoo is started: its options of the same names.
+
+    A pool belongs to a process and is shared by all its databases (odoo/sql_db.py,
+    ConnectionPool): ``db_maxconn`` bounds each process, whatever the number of databases.
+    """
+
+    workers: int = 0
+    max_cron_threads: int = 2
+    db_maxconn: int = 64
+    db_maxconn_gevent: int = 64
+
+    def connections(self, databases: int) -> int:
+        """Return the most connections that all processes together open.
+
+        A worker serves one request at a time, with one connection and a second for what must be
+        written on its own; the idle ones of other databases stay open for ten minutes. A cron
+        worker listens on one and uses two more. Beside the workers runs one process for
+        websockets. Without workers everything is one process.
+        """
+        if not self.workers:
+            return self.db_maxconn
+        busy = 2 * databases + 1
+        http = self.workers * min(self.db_maxconn, busy)
+        return http + self.max_cron_threads * 3 + min(self.db_maxconn_gevent, busy)
+
+    def memory(self, databases: int) -> int:
+        """Return the bytes of so many registries: 10 MB and 5 MB to work with (odoo/orm/registry.py)."""
+        return databases * 15 * MB * max(1, self.workers)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the machine has; bytes, None for what cannot be known from here."""
+
+    disk_free: int
+    disk_total: int
+    postgres_free: int | None
+    connection_limit: int
+    connections: int
+    memory_free: int | None
+    memory_total: int | None
+    databases: int
+    processes: Processes
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be placed: so many more databases, each with so many bytes in PostgreSQL."""
+
+    bytes: int
+    databases: int = 1
+
+
+def check_place(host: Host, source: str, limits: Limits | None = None) -> dict[str, Any]:
+    """Return the numbers by which a copy of ``source`` fits; raise what `check` returns.
+
+    :raises HostingError: also ``no_database``
+    """
+    limits = limits or Limits()
+    source_facts = host.cluster.facts(source)
+    if source_facts is None:
+        raise HostingError("no_database", name=source)
+    machine = facts(host)
+    refusal = check(machine, Wanted(source_facts.size), limits)
+    if refusal:
+        raise refusal
+    return asdict(machine)
+
+
+def check(machine: Facts, wanted: Wanted, limits: Limits) -> HostingError | None:
+    """Return why ``wanted`` does not fit on the machine, None when it does."""
+    databases = machine.databases + wanted.databases
+    if limits.databases and databases > limits.databases:
+        return HostingError("databases_full", databases=machine.databases, limit=limits.databases)
+    needed = int(wanted.bytes * wanted.databases * limits.disk_factor)
+    for folder, free in (
+        ("the file system of PostgreSQL", machine.postgres_free),
+        ("the file system of data_dir", machine.disk_free),
+    ):
+        if free is not None and free - needed < limits.disk_reserve:
+            return _too_little("disk_full", needed, limits.disk_reserve, free, folder=folder)
+    connections = machine.processes.connections(databases) + limits.connection_reserve
+    if connections > machine.connection_limit:
+        return HostingError(
+            "connections_full",
+            databases=databases,
+            needed=connections,
+            limit=machine.connection_limit,
+        )
+    needed = machine.processes.memory(wanted.databases)
+    if machine.memory_free is not None and machine.memory_free - needed < limits.memory_reserve:
+        return _too_little("memory_full", needed, limits.memory_reserve, machine.memory_free)
+    return None
+
+
+def _too_little(code: str, needed: int, reserve: int, free: int, **more: str) -> HostingError:
+    numbers = {"needed_mb": needed, "reserve_mb": reserve, "free_mb": free}
+    return HostingError(code, **{name: -(-size // MB) for name, size in numbers.items()}, **more)
+
+
+def facts(host: Host) -> Facts:
+    """Look at the machine; it takes milliseconds."""
+    host.work_dir.mkdir(parents=True, exist_ok=True)
+    free, total = _disk(host.work_dir)
+    limit, used, folder = _postgres(host.cluster)
+    memory_free, memory_total = memory()
+    routes = Routes(host.routes).read().values()
+    return Facts(
+        disk_free=free,
+        disk_total=total,
+        postgres_free=_disk(folder)[0] if folder else None,
+        connection_limit=limit,
+        connections=used,
+        memory_free=memory_free,
+        memory_total=memory_total,
+        databases=len({route.database for route in routes}),
+        processes=read_processes(host.work_dir),
+    )
+
+
+def read_processes(work_dir: Path) -> Processes:
+    """Return how the hosted process was started last; Odoo's defaults before it ever was."""
+    with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
+        return Processes(**json.loads((work_dir / PROCESSES_FILE).read_text()))
+    return Processes()
+
+
+def write_processes(work_dir: Path, processes: Processes) -> None:
+    """Note how the hosted process was started; the gate does."""
+    write_whole(work_dir / PROCESSES_FILE, json.dumps(asdict(processes)))
+
+
+def _disk(folder: Path) -> tuple[int, int]:
+    status = os.statvfs(folder)
+    return status.f_bavail * status.f_frsize, status.f_blocks * status.f_frsize
+
+
+def _postgres(cluster: Cluster) -> tuple[int, int, Path | None]:
+    """Return the connections for us, those in use, and the data folder when it is on this machine.
+
+    Only members of pg_read_all_settings are told the folder; without it, and for a server on
+    another machine, its disk is not known.
+    """
+    with cluster.cursor() as cr:
+        cr.execute(
+            """
+            SELECT current_setting('max_connections')::int
+                   - current_setting('superuser_reserved_connections')::int
+                   - COALESCE(current_setting('reserved_connections', true)::int, 0),
+                   (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+                   inet_server_addr() IS NULL OR inet_server_addr() = inet_client_addr(),
+                   pg_has_role('pg_read_all_settings', 'USAGE')"""
+        )
+        limit, used, here, told = cr.fetchone()
+        if not (here and told):
+            return limit, used, None
+        cr.execute("SHOW data_directory")
+        folder = Path(cr.fetchone()[0])
+        return limit, used, folder if os.path.isdir(folder) else None
+
+
+def memory(
+    proc: Path = Path("/proc"), groups: Path = Path("/sys/fs/cgroup")
+) -> tuple[int | None, int | None]:
+    """Return the bytes of memory that are available and all there are, for this container.
+
+    The smaller of the machine (proc(5), MemAvailable) and the control group counts; in a group,
+    pages of files that can be dropped count as available.
+    """
+    machine = {}
+    with contextlib.suppress(OSError):
+        for line in (proc / "meminfo").read_text().splitlines():
+            name, _, value = line.partition(":")
+            machine[name] = int(value.split()[0]) * 1024
+    free, total = machine.get("MemAvailable"), machine.get("MemTotal")
+    for folder, names in (
+        (groups, ("memory.max", "memory.current", "inactive_file")),
+        (
+            groups / "memory",
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        ),
+    ):
+        with contextlib.suppress(OSError, ValueError):
+            limit = int((folder / names[0]).read_text())
+            used = int((folder / names[1]).read_text())
+            statistics = dict(
+                line.split() for line in (folder / "memory.stat").read_text().splitlines()
+            )
+            left = limit - used + int(statistics.get(names[2], 0))
+            total = min(limit, total or limit)
+            free = min(left, left if free is None else free)
+    return free, total

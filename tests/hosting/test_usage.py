@@ -1,0 +1,145 @@
+"""Usage measured on a real Odoo database, with rows that were put there for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+import psycopg2
+import pytest
+from hosting import usage
+from hosting.errors import HostingError, Retryable
+from hosting.postgres import Cluster
+
+from fleetdev import databases, postgres
+
+NAME = f"fleet_test_usage_{os.getpid()}"
+ROWS = """
+INSERT INTO res_users (login, active, share, company_id, partner_id, notification_type)
+SELECT v.login, v.active, v.share, u.company_id, u.partner_id, u.notification_type
+  FROM res_users u,
+       (VALUES ('ann', true, false), ('bob', true, false), ('gone', false, false),
+               ('portal', true, true), ('visitor', true, true), ('other', true, true))
+       AS v(login, active, share)
+ WHERE u.id = 2;
+INSERT INTO res_groups_users_rel (gid, uid)
+SELECT d.res_id, u.id FROM ir_model_data d, res_users u
+ WHERE d.module = 'base'
+   AND (d.name, u.login) IN (('group_portal', 'portal'), ('group_public', 'visitor'));
+DELETE FROM res_users_log;
+INSERT INTO res_users_log (create_uid, create_date)
+SELECT id, '2026-01-02 03:04:05' FROM res_users WHERE login = 'ann';
+INSERT INTO res_device_log (user_id, session_identifier, last_activity)
+SELECT id, 'x', now() AT TIME ZONE 'UTC' - interval '3 days' FROM res_users WHERE login = 'bob';
+DELETE FROM ir_attachment;
+INSERT INTO ir_attachment (name, type, file_size) VALUES
+    ('a', 'binary', 1000), ('b', 'binary', 234), ('empty', 'binary', 0), ('link', 'url', NULL);
+UPDATE ir_cron SET failure_count = 0;
+UPDATE ir_cron SET failure_count = 2, active = true WHERE id IN (SELECT min(id) FROM ir_cron);
+UPDATE ir_cron SET failure_count = 5, active = false WHERE id IN (SELECT max(id) FROM ir_cron);
+INSERT INTO mail_message (message_type, date) VALUES ('email', now());
+INSERT INTO mail_mail (mail_message_id, state)
+SELECT max(m.id), s FROM mail_message m, (VALUES ('exception'), ('sent'), ('cancel')) AS v(s)
+ GROUP BY s;
+"""
+
+
+def execute(query: str) -> None:
+    connection = psycopg2.connect(dbname=NAME)
+    with connection, connection.cursor() as cr:
+        cr.execute(query)
+    connection.close()
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    postgres.copy(databases.template("base"), NAME)
+    try:
+        execute(ROWS)
+        yield NAME
+    finally:
+        postgres.drop(NAME)
+
+
+def measure(filestore: Path, **counts: Counter[str]) -> usage.Usage:
+    return usage.measure(
+        Cluster(),
+        NAME,
+        filestore,
+        sessions=counts.get("sessions", Counter()),
+        requests=counts.get("requests", Counter()),
+    )
+
+
+def test_every_figure_of_a_database(database: str, tmp_path: Path) -> None:
+    (tmp_path / "ab").mkdir()
+    (tmp_path / "ab" / "abc").write_bytes(b"12345")
+    (tmp_path / "checklist").mkdir()
+    (tmp_path / "checklist" / "abc").write_bytes(b"")
+    open_one = psycopg2.connect(dbname=database)
+    found = measure(tmp_path, sessions=Counter({NAME: 7}), requests=Counter({NAME: 9, "x": 1}))
+    open_one.close()
+    # The administrator, ann and bob work in it; Odoo's own user and visitors count nowhere.
+    assert (found.internal_users, found.portal_users, found.other_users) == (3, 1, 1)
+    assert found.active_users == 1, "bob, by his device"
+    assert found.last_login == datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+    assert found.database_bytes > 10_000_000
+    assert (found.filestore_files, found.filestore_bytes) == (1, 5)
+    assert (found.attachments, found.attachment_bytes) == (2, 1234)
+    assert (found.sessions, found.requests, found.connections) == (7, 9, 1)
+    assert (found.failing_crons, found.failed_mails) == (1, 1)
+
+
+def test_a_database_without_mail_is_measured_too(database: str, tmp_path: Path) -> None:
+    execute("ALTER TABLE mail_mail RENAME TO mail_mail_away")
+    try:
+        assert measure(tmp_path).failed_mails == 0
+    finally:
+        execute("ALTER TABLE mail_mail_away RENAME TO mail_mail")
+
+
+def test_a_locked_database_is_given_up_and_tried_later(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usage, "STATEMENT_S", 0.3)
+    holder = psycopg2.connect(dbname=database)
+    with holder, holder.cursor() as cr:
+        cr.execute("LOCK res_users IN ACCESS EXCLUSIVE MODE")
+        begin = time.monotonic()
+        with pytest.raises(Retryable, match="longer than 0.3 seconds"):
+            measure(tmp_path)
+        assert time.monotonic() - begin < 5
+    holder.close()
+
+
+def test_what_is_not_odoo_or_not_there_is_named(tmp_path: Path) -> None:
+    for name, code in (("postgres", "not_odoo"), ("fleet_nowhere", "no_database")):
+        with pytest.raises(HostingError) as caught:
+            usage.measure(Cluster(), name, tmp_path, sessions={}, requests={})
+        assert caught.value.code == code
+
+
+def test_sessions_count_for_their_database(tmp_path: Path) -> None:
+    stored = {
+        "aa/one": json.dumps({"db": "acme", "uid": 2}),
+        "aa/two": json.dumps({"db": "acme", "uid": 5}),
+        "ab/visitor": json.dumps({"db": "acme", "uid": None}),
+        "ab/renewed": json.dumps({"db": "acme", "uid": 2, "next_sid": "two"}),
+        "ab/old": json.dumps({"db": "acme", "uid": 2}),
+        "ac/half": '{"db": "ac',
+        "ac/list": "[]",
+        "ac/birch": json.dumps({"db": "birch", "uid": 2}),
+        "tmpfile.__wz_sess": json.dumps({"db": "birch", "uid": 2}),
+    }
+    for name, text in stored.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    week_ago = time.time() - usage.SESSION_S - 10
+    os.utime(tmp_path / "ab/old", (week_ago, week_ago))
+    assert usage.sessions_by_database(tmp_path) == {"acme": 2, "birch": 1}
+    assert usage.sessions_by_database(tmp_path / "none") == {}
