@@ -130,7 +130,7 @@ def verify_copy(context: Context) -> dict[str, Any]:
         return verify.verify(
             connection,
             identity=context.request["uuid"],
-            source=context.find("seal", "report", {}).get("source", {}),
+            source=seal.SourceFacts(**context.find("seal", "report")["source"]),
             keep_logins=bool(context.request.get("keep_logins")),
         )
     finally:
@@ -158,13 +158,15 @@ def personalise_copy(context: Context) -> dict[str, Any]:
                     "UPDATE ir_config_parameter SET value = %s WHERE key = 'database.uuid'",
                     [request["uuid"]],
                 )
-        return personalise.personalise(
-            connection,
-            personalise.Personal.from_request(request.get("personal") or {}),
-            base_url=context.host.url(request["target"]),
-        )
+        given = request.get("personal") or {}
+        own = {
+            "base_url": context.host.url(request["target"]),
+            "limits": request.get("limits") or {},
+        }
+        personalise.personalise(connection, personalise.Personal.from_request(given | own))
     finally:
         connection.close()
+    return {"url": own["base_url"]}
 
 
 def publish(context: Context) -> dict[str, Any]:
@@ -201,13 +203,19 @@ def activate_copy(context: Context) -> dict[str, Any]:
         done = activate.activate(
             connection,
             base_url=context.host.url(request["target"]),
-            mail_server=activate.MailServer.from_request(
-                request.get("mail"), context.secrets.get("smtp_password", "")
-            ),
+            mail_server=mail_server(context),
         )
     finally:
         connection.close()
-    return {"neutralized": False} | done
+    return {"neutralized": False} | done.to_dict()
+
+
+def mail_server(context: Context) -> activate.MailServer | None:
+    """Return the mail server that the host gives its customers, None when it gives none."""
+    given = context.request.get("mail")
+    if not given:
+        return None
+    return activate.MailServer(**given, password=context.secrets.get("smtp_password", ""))
 
 
 def open_route(context: Context) -> dict[str, Any]:

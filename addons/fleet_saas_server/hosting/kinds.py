@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
+from . import backup_work, clone, health, restore_work
 from .kind import Kind
 
-KINDS: dict[str, Kind] = {}
-
-
-def _collect() -> None:
-    from . import health
-
-    for module in (health,):
-        for kind in module.KINDS:
-            KINDS[kind.name] = kind
-
-
-_collect()
+MODULES = (health, clone, backup_work, restore_work)
+KINDS: dict[str, Kind] = {kind.name: kind for module in MODULES for kind in module.KINDS}

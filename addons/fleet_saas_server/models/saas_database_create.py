@@ -6,6 +6,7 @@ from odoo import api, models
 from odoo.exceptions import UserError
 
 from ..hosting.errors import HostingError
+from ..hosting.personalise import Personal
 from .saas_errors import words
 
 
@@ -43,8 +44,6 @@ class SaasDatabase(models.Model):
     @api.model
     def _check_personal(self, personal):
         """Refuse personal values that the seal's last step would refuse, before anything is made."""
-        from ..hosting.personalise import Personal
-
         try:
             Personal.from_request(personal)
         except HostingError as error:
@@ -61,6 +60,7 @@ class SaasDatabase(models.Model):
             "uuid": database.uuid,
             "purpose": arguments["purpose"],
             "personal": arguments["personal"],
+            "limits": arguments["limits"],
             "activate": activate,
             "from_pool": arguments["from_pool"],
         }

@@ -1,0 +1,1 @@
+"""The command line ``odoo-bin fleet``: words in, operations out."""
