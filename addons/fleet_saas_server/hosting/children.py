@@ -1,0 +1,224 @@
+"""Programs that the hosting runs: watched, bounded in time, and gone when we are gone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from .errors import HostingError, sentences
+
+POLL_S = 0.25
+GRACE_S = 5.0  # from the polite signal to the other one
+KEPT_ERRORS = 8192  # bytes of stderr that are kept, from its end
+BLOCK = 1 << 18
+# What a program of the machine needs; nothing else of our environment reaches it.
+PASSED_ON = (
+    "PATH",
+    "HOME",
+    "LD_LIBRARY_PATH",
+    "TMPDIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "SSH_AUTH_SOCK",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+)
+
+sentences(
+    child_missing="The program %(program)s is not on this server. Install it, or say where it is "
+    "in the server's configuration.",
+    child_deadline="%(program)s was stopped after %(seconds)s seconds because the time of the "
+    "operation was up. Its last words: %(reason)s",
+)
+
+Progress = Callable[[float, float, str], None]
+
+
+def no_progress(_done: float, _total: float, _what: str) -> None:
+    """Take a progress report and do nothing with it."""
+
+
+def no_limit() -> float:
+    """Return the seconds left where nobody set a limit: a day."""
+    return 86400.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a program ended. ``errors`` is the end of what it wrote to stderr."""
+
+    code: int
+    errors: str
+    seconds: float
+    stopped: bool = False
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    stdin: IO[bytes] | None = None,
+    feed: Callable[[bytes], None] | None = None,
+    beat: Callable[[], None] | None = None,
+    remaining_s: Callable[[], float] = no_limit,
+) -> Ended:
+    """Run a program to its end, or stop it when ``remaining_s`` says 0.
+
+    Its standard output goes to ``feed`` in blocks. ``beat`` is called about four times a second in
+    the caller's thread; what it raises stops the program and is passed on. The program leads a
+    process group of its own, which is killed in any case, and dies when we are killed.
+
+    :param env: added to the few variables of ours that every program gets
+    :raises HostingError: ``child_missing``
+    """
+    began = time.monotonic()
+    child = _start(command, env, cwd, stdin)
+    watch = _Watch(child, feed or _drop, beat or _nothing, remaining_s)
+    try:
+        stopped = not watch.follow()
+        # Not reaped yet: until `_kill`, nobody else can be given its number.
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    except BaseException:
+        _ask_to_stop(child)
+        raise
+    finally:
+        _kill(child)
+        child.stdout.close()
+        child.stderr.close()
+    errors = watch.errors.decode(errors="replace").strip()
+    return Ended(child.returncode, errors, time.monotonic() - began, stopped)
+
+
+def check_time(ended: Ended, program: str) -> None:
+    """Raise ``child_deadline`` when the program was stopped for want of time."""
+    if ended.stopped:
+        reason = last_line(ended.errors)
+        raise HostingError(
+            "child_deadline", program=program, seconds=round(ended.seconds), reason=reason
+        )
+
+
+def last_line(text: str) -> str:
+    """Return the last line that is not blank, for a sentence."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "none"
+
+
+def environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """Return a small environment for a child, with ``extra`` added."""
+    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return {"LC_ALL": "C", **passed, **extra}
+
+
+def _start(
+    command: Sequence[str | Path],
+    env: Mapping[str, str],
+    cwd: Path | None,
+    stdin: IO[bytes] | None,
+) -> subprocess.Popen[bytes]:
+    surroundings = environment(env)
+    program = str(command[0])
+    if not shutil.which(program, path=surroundings.get("PATH")):
+        raise HostingError("child_missing", program=program)
+    return subprocess.Popen(
+        [*_dies_with_us(), *map(str, command)],
+        env=surroundings,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL if stdin is None else stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def _dies_with_us() -> list[str]:
+    """Return what makes Linux kill a program as soon as the thread that started it is gone.
+
+    util-linux, setpriv(1): ``--pdeathsig`` is prctl(2)'s PR_SET_PDEATHSIG, kept across execve.
+    """
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "SIGKILL", "--"] if setpriv else []
+
+
+def _ask_to_stop(child: subprocess.Popen[bytes]) -> None:
+    """Let the group end by itself for a moment: restic gives its lock back on this signal."""
+    child.stdout.close()
+    child.stderr.close()
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGINT)
+    end = time.monotonic() + GRACE_S
+    while time.monotonic() < end and not _has_ended(child):
+        time.sleep(0.02)
+
+
+def _has_ended(child: subprocess.Popen[bytes]) -> bool:
+    return bool(os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG))
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    """Kill what is left of the group, also the program's own children that outlived it."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+
+
+def _drop(_block: bytes) -> None:
+    """Forget output that nobody asked for."""
+
+
+def _nothing() -> None:
+    """Beat without a drum."""
+
+
+class _Watch:
+    """Reads both outputs of a child without letting one block the other."""
+
+    def __init__(
+        self,
+        child: subprocess.Popen[bytes],
+        feed: Callable[[bytes], None],
+        beat: Callable[[], None],
+        remaining_s: Callable[[], float],
+    ) -> None:
+        self.child, self.feed, self.beat, self.remaining_s = child, feed, beat, remaining_s
+        self.errors = b""
+
+    def follow(self) -> bool:
+        """Read until both outputs end; return False when time was up first."""
+        with selectors.DefaultSelector() as selector:
+            for stream in (self.child.stdout, self.child.stderr):
+                selector.register(stream, selectors.EVENT_READ)
+            kill_at, next_beat = None, 0.0
+            while selector.get_map():
+                for key, _events in selector.select(POLL_S):
+                    if not self._read(key.fileobj):
+                        selector.unregister(key.fileobj)
+                now = time.monotonic()
+                if now >= next_beat:
+                    self.beat()
+                    next_beat = now + POLL_S
+                if kill_at is None and self.remaining_s() <= 0:
+                    os.killpg(self.child.pid, signal.SIGINT)
+                    kill_at = now + GRACE_S
+                elif kill_at and now > kill_at:
+                    _kill(self.child)
+        return kill_at is None
+
+    def _read(self, stream: IO[bytes]) -> bool:
+        block = os.read(stream.fileno(), BLOCK)
+        if stream is self.child.stderr:
+            self.errors = (self.errors + block)[-KEPT_ERRORS:]
+        elif block:
+            self.feed(block)
+        return bool(block)

@@ -1,0 +1,439 @@
+"""One restic repository: encrypted, deduplicated, in a folder, an S3 bucket or behind SFTP.
+
+Each call of restic derives the key anew (scrypt, about half a second and 64 MB by restic's own
+choice when the repository was made), so that callers keep the number of calls small. The password
+and the credentials of the storage go through the environment only. Exit codes are those of
+restic's manual ("Scripting", 0.17 and newer): 1 failed, 3 a file could not be read, 10 no
+repository, 11 locked, 12 wrong password.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import children
+from .children import Ended, Progress, no_limit, no_progress
+from .errors import HostingError, Retryable, sentences
+from .failpoints import failpoint
+
+# One host for all, so that a backup finds the one before whatever the machine is called.
+HOST = "fleet"
+LOCK_WAIT = "20s"
+# A few slow gigabytes must not cost the customers' workers their memory or both cores.
+LIMITS = {"GOGC": "20", "GOMEMLIMIT": "120MiB", "GOMAXPROCS": "2", "RESTIC_PROGRESS_FPS": "2"}
+OLDEST = (0, 17)
+
+sentences(
+    no_repository="There is no backup repository at %(location)s. Check the address; if the backups "
+    "there were lost on purpose, create the repository again.",
+    wrong_repository_password="The repository at %(location)s was made with another password. "
+    "Restore the password that the recovery kit of this database names.",
+    repository_locked="The repository at %(location)s is in use by another program.",
+    storage_refused="The storage at %(location)s refuses access: %(reason)s. "
+    "Check its keys and permissions.",
+    storage_full="The storage at %(location)s is full: %(reason)s. Make room, then retry.",
+    storage_unreachable="The storage at %(location)s cannot be reached or does not do its work: "
+    "%(reason)s",
+    backup_source_failed="The program whose output was being saved failed: %(reason)s",
+    unreadable_files="Some files could not be read while they were saved: %(reason)s",
+    repository_damaged="The repository at %(location)s is damaged: %(reason)s. Make a new backup "
+    "elsewhere now, then repair or replace the repository.",
+    restic_failed="restic could not %(what)s: %(reason)s",
+    restic_too_old="restic %(version)s is too old for backups; 0.17 or newer is needed.",
+    two_credentials="Backups cannot be copied between two storages of one kind with different keys. "
+    "Give both the same key, or keep one of the repositories in a folder.",
+    newest_kept="The newest verified backup is never removed.",
+)
+
+# What restic and its S3 client say, by what to do about it; the first that fits decides.
+_REASONS = (
+    ("storage_full", HostingError, r"no space left on device|disk quota exceeded|QuotaExceeded"),
+    (
+        "storage_refused",
+        HostingError,
+        r"access ?denied|InvalidAccessKeyId|SignatureDoesNotMatch|no credentials found"
+        r"|permission denied|AuthorizationHeaderMalformed|read-only file system",
+    ),
+    (
+        "storage_unreachable",
+        Retryable,
+        r"dial tcp|connection (refused|reset)|i/o timeout|context deadline|no such host"
+        r"|unexpected EOF|\bEOF\b|TLS handshake|broken pipe|SlowDown|Service ?Unavailable"
+        r"|Internal (Server )?Error|InternalError|Bad Gateway|Gateway Timeout|\b50[0234]\b"
+        r"|network is unreachable|request timeout|returned error, retrying|stuck request",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """One new snapshot. ``bytes`` were read, ``added`` of them were new and stored (compressed)."""
+
+    snapshot: str
+    bytes: int
+    added: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One snapshot as the repository lists it.
+
+    ``original`` is the id that it was made under when it was copied here, else its own.
+    """
+
+    id: str
+    original: str
+    time: str
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository and how to get in. Every method calls restic once unless it says otherwise.
+
+    All raise, as far as it applies, ``no_repository``, ``wrong_repository_password``,
+    ``storage_refused``, ``storage_full``, ``child_missing``, ``child_deadline``, ``restic_failed``
+    and, to be retried, ``repository_locked`` and ``storage_unreachable``.
+
+    :param location: as restic writes it: a folder, ``s3:https://host/bucket/folder``, ``sftp:…``
+    :param env: credentials of the storage, such as ``AWS_ACCESS_KEY_ID``
+    :param cache_dir: where remote indexes are kept between calls; None for none, as for a folder
+    """
+
+    location: str
+    password: str = field(repr=False)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    binary: str = "restic"
+    cache_dir: Path | None = None
+    progress: Progress = no_progress
+    remaining_s: Callable[[], float] = no_limit
+
+    def watched(self, progress: Progress, remaining_s: Callable[[], float]) -> Repository:
+        """Return the same repository, whose calls report and stop as told."""
+        return dataclasses.replace(self, progress=progress, remaining_s=remaining_s)
+
+    # --- the repository
+
+    def init(self, like: Repository | None = None) -> bool:
+        """Make the repository; return False when it was there, with this password.
+
+        :param like: another one whose snapshots will be copied here: cut files as it does, else
+            both would store what changed a little twice
+        """
+        if self.exists():
+            return False
+        failpoint("restic.init")
+        source = ["--copy-chunker-params"] if like else []
+        self._call(
+            "create the repository", ["init", *source], env=like._as_source() if like else {}
+        )
+        return True
+
+    def exists(self) -> bool:
+        """Tell whether there is a repository, of this password."""
+        try:
+            self._call("open the repository", ["cat", "config"])
+        except HostingError as error:
+            if error.code == "no_repository":
+                return False
+            raise
+        return True
+
+    def unlock(self) -> None:
+        """Remove locks of programs that are gone: of this machine and dead, or 30 minutes silent."""
+        self._call("unlock", ["unlock"], lock=False)
+
+    def stats(self) -> dict[str, int]:
+        """Return ``bytes`` stored, ``uncompressed`` bytes they hold, and how many ``snapshots``."""
+        found = self._json("count", ["stats", "--mode", "raw-data"])[-1]
+        return {
+            "bytes": found.get("total_size", 0),
+            "uncompressed": found.get("total_uncompressed_size", 0),
+            "snapshots": found.get("snapshots_count", 0),
+        }
+
+    # --- saving
+
+    def backup_stdin(
+        self,
+        command: Sequence[str],
+        filename: str,
+        tags: Iterable[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        total: int = 0,
+        what: str = "",
+    ) -> Saved:
+        """Save what a command writes; it counts only when the command's exit code is 0.
+
+        :param env: for the command, beside ours
+        :param total: bytes to expect, for the progress
+        :raises HostingError: ``backup_source_failed``
+        """
+        arguments = ["--stdin-filename", filename, "--stdin-from-command", "--", *command]
+        return self._backup(arguments, tags, env=env or {}, total=total, what=what or filename)
+
+    def backup_bytes(self, data: bytes, filename: str, tags: Iterable[str]) -> Saved:
+        """Save one small file that is in memory."""
+        with tempfile.TemporaryFile() as source:
+            source.write(data)
+            source.seek(0)
+            arguments = ["--stdin-filename", filename, "--stdin"]
+            return self._backup(arguments, tags, stdin=source, what=filename)
+
+    def backup_files(self, folder: Path, tags: Iterable[str], *, what: str = "") -> Saved:
+        """Save what is in a folder, with names relative to it; it may not be empty.
+
+        A file is read again only when its size or time of change differs from the backup before:
+        hard links change the rest, and Odoo never changes a stored file.
+
+        :raises HostingError: ``unreadable_files``
+        """
+        arguments = ["--ignore-ctime", "--ignore-inode", "--no-scan", "."]
+        return self._backup(arguments, tags, cwd=folder, what=what or "files")
+
+    def _backup(
+        self, arguments: list[str], tags: Iterable[str], total: int = 0, what: str = "", **rest: Any
+    ) -> Saved:
+        head = ["backup", "--host", HOST]
+        for tag in tags:
+            head += ["--tag", tag]
+        lines = self._json(f"save {what}", [*head, *arguments], total=total, what=what, **rest)
+        summary = next((line for line in lines if line.get("message_type") == "summary"), {})
+        if not summary.get("snapshot_id"):
+            raise HostingError(
+                "restic_failed", what=f"save {what}", reason="no snapshot came of it"
+            )
+        failpoint(f"restic.saved_{what or 'something'}")
+        return Saved(
+            snapshot=summary["snapshot_id"],
+            bytes=summary["total_bytes_processed"],
+            added=summary.get("data_added_packed", summary.get("data_added", 0)),
+            seconds=summary["total_duration"],
+        )
+
+    def copy_from(self, source: Repository, snapshots: Sequence[str]) -> None:
+        """Copy snapshots from another repository; those that are here already are skipped.
+
+        :raises HostingError: ``two_credentials``: restic takes one set of credentials a call
+        """
+        shared = self.env.keys() & source.env.keys()
+        if any(self.env[name] != source.env[name] for name in shared):
+            raise HostingError("two_credentials")
+        self._call("copy", ["copy", *snapshots], env=source._as_source(), what="Copying the backup")
+
+    def _as_source(self) -> dict[str, str]:
+        secrets = {"RESTIC_FROM_REPOSITORY": self.location, "RESTIC_FROM_PASSWORD": self.password}
+        return {**self.env, **secrets}
+
+    # --- getting back
+
+    def snapshots(self, *tags: str) -> list[Snapshot]:
+        """Return the snapshots that carry all of ``tags``, oldest first."""
+        chosen = ["--tag", ",".join(tags)] if tags else []
+        found = self._json("list the snapshots", ["snapshots", *chosen])[-1]
+        listed = [
+            Snapshot(
+                id=entry["id"],
+                original=entry.get("original") or entry["id"],
+                time=entry["time"],
+                tags=tuple(entry.get("tags") or ()),
+            )
+            for entry in found
+        ]
+        return sorted(listed, key=lambda snapshot: snapshot.time)
+
+    def dump_to(self, snapshot: str, path: str, write: Callable[[bytes], object]) -> None:
+        """Give the content of one file of a snapshot to ``write``, block by block.
+
+        restic checks each block's SHA-256; its exit code is checked here.
+        """
+        self._call(f"read {path}", ["dump", snapshot, path], feed=write, what=path)
+
+    def restore(self, snapshot: str, target: Path, *, what: str = "files") -> None:
+        """Restore a whole snapshot into a folder; files that are there and right are left alone."""
+        self._json("restore", ["restore", snapshot, "--target", str(target)], what=what)
+
+    # --- looking after it
+
+    def check(self, part: tuple[int, int] | None = None) -> None:
+        """Check that everything the snapshots need is there; with ``part`` (n, m) read the n-th
+        of m shares of the data back as well.
+
+        :raises HostingError: ``repository_damaged``
+        """
+        share = ["--read-data-subset", f"{part[0]}/{part[1]}"] if part else []
+        try:
+            self._json("check", ["check", *share], what="Reading the backups back")
+        except HostingError as error:
+            if error.code != "restic_failed":
+                raise
+            reason = error.facts["reason"]
+            raise HostingError(
+                "repository_damaged", location=self._safe_location(), reason=reason
+            ) from error
+
+    def forget(self, snapshots: Iterable[str], *, never: Iterable[str] = ()) -> int:
+        """Remove snapshots, not their data; return how many. Those that are gone are fine.
+
+        :raises HostingError: ``newest_kept`` when one of ``never`` is among them
+        """
+        wanted, kept = set(snapshots), set(never)
+        found = [entry for entry in self.snapshots() if {entry.id, entry.original} & wanted]
+        if any({entry.id, entry.original} & kept for entry in found):
+            raise HostingError("newest_kept")
+        gone = [entry.id for entry in found]
+        if gone:
+            failpoint("restic.forget")
+            self._call("forget", ["forget", *gone])
+        return len(gone)
+
+    def prune(self) -> None:
+        """Remove the data that no snapshot needs any more."""
+        failpoint("restic.prune")
+        self._call("prune", ["prune"], what="Removing old data")
+
+    # --- one call
+
+    def _json(self, what_for: str, arguments: list[str], **options: Any) -> list[Any]:
+        """Run restic with ``--json``; return its messages, without those about progress."""
+        lines = _Lines(self.progress, options.pop("total", 0), options.pop("what", ""))
+        self._call(what_for, ["--json", *arguments], feed=lines, beat=lines.report, **options)
+        lines.end()
+        return lines.kept
+
+    def _call(
+        self,
+        what_for: str,
+        arguments: list[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        lock: bool = True,
+        what: str = "",
+        **options: Any,
+    ) -> None:
+        """Run restic; where a dead program's lock is in the way, remove it and run once more."""
+        options.setdefault("beat", lambda: self.progress(0, 1, what))
+        ended = self._run(arguments, env or {}, options)
+        if ended.code == 11 and lock:
+            self.unlock()
+            patient = ["--retry-lock", LOCK_WAIT, *arguments]
+            ended = self._run(patient, env or {}, options)
+        if ended.code or ended.stopped:
+            raise self._error(what_for, ended)
+
+    def _run(self, arguments: list[str], env: Mapping[str, str], options: Any) -> Ended:
+        secrets = {"RESTIC_REPOSITORY": self.location, "RESTIC_PASSWORD": self.password}
+        return children.run(
+            [self.binary, *self._cache(), *arguments],
+            env={**LIMITS, **env, **self.env, **secrets},
+            remaining_s=self.remaining_s,
+            **options,
+        )
+
+    def _cache(self) -> list[str]:
+        remote = self.cache_dir and ":" in self.location
+        return ["--cache-dir", str(self.cache_dir)] if remote else ["--no-cache"]
+
+    def _error(self, what_for: str, ended: Ended) -> HostingError:
+        """Return what an exit code and the words beside it mean."""
+        reason = self._without_secrets(_reason(ended.errors))
+        location = self._safe_location()
+        for code, error in {
+            10: HostingError("no_repository", location=location),
+            11: Retryable("repository_locked", location=location),
+            12: HostingError("wrong_repository_password", location=location),
+        }.items():
+            if ended.code == code:
+                return error
+        if "command failed" in ended.errors:
+            return HostingError("backup_source_failed", reason=reason)
+        if ended.code == 3:
+            return HostingError("unreadable_files", reason=reason)
+        for code, kind, pattern in _REASONS:
+            if re.search(pattern, ended.errors, re.IGNORECASE):
+                return kind(code, location=location, reason=reason)
+        if ended.stopped:
+            seconds = round(ended.seconds)
+            return HostingError("child_deadline", program="restic", seconds=seconds, reason=reason)
+        return HostingError("restic_failed", what=what_for, reason=reason)
+
+    def _safe_location(self) -> str:
+        return re.sub(r"//[^/@]*@", "//", self.location)
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in (self.password, *self.env.values()):
+            text = text.replace(secret, "***") if len(secret) > 5 else text
+        return re.sub(r"//[^/@\s]*@", "//", text)
+
+
+class _Lines:
+    """Takes restic's JSON lines: reports the progress, keeps the others."""
+
+    def __init__(self, progress: Progress, total: int, what: str) -> None:
+        self.progress, self.done, self.total, self.what = progress, 0, total, what
+        self.kept: list[Any] = []
+        self._rest = b""
+
+    def __call__(self, block: bytes) -> None:
+        *lines, self._rest = (self._rest + block).split(b"\n")
+        for line in lines:
+            self._take(line)
+
+    def report(self) -> None:
+        """Say again how far it is; this is also what stops a cancelled operation."""
+        self.progress(self.done, max(self.total, self.done, 1), self.what)
+
+    def end(self) -> None:
+        """Take a last line that has no end."""
+        self._take(self._rest)
+
+    def _take(self, line: bytes) -> None:
+        if not line.strip():
+            return
+        message = json.loads(line)
+        if isinstance(message, dict) and message.get("message_type") == "status":
+            self.done = message.get("bytes_done") or message.get("bytes_restored") or 0
+            self.total = message.get("total_bytes") or self.total
+        elif not isinstance(message, dict) or message.get("message_type") != "verbose_status":
+            self.kept.append(message)
+
+
+def _reason(errors: str) -> str:
+    """Return restic's own last sentence, from its JSON or its plain output; and the command's."""
+    said = []
+    for line in errors.splitlines():
+        try:
+            message = json.loads(line)
+        except ValueError:
+            said.append(line)
+            continue
+        text = message.get("message") or message.get("error", {}).get("message") or ""
+        said.append(text.removeprefix("Fatal: "))
+    lines = list(dict.fromkeys(line.strip() for line in said if line.strip()))
+    # The first says what went wrong, the last what came of it; hints stand between them.
+    return "; ".join(dict.fromkeys(lines[:1] + lines[-1:]))[:400] or "no reason given"
+
+
+def version(binary: str) -> tuple[int, int]:
+    """Return restic's version.
+
+    :raises HostingError: ``child_missing``, ``restic_too_old``
+    """
+    output: list[bytes] = []
+    ended = children.run([binary, "version"], env={}, feed=output.append)
+    match = re.match(rb"restic (\d+)\.(\d+)", b"".join(output))
+    if ended.code or not match:
+        raise HostingError("child_missing", program=binary)
+    found = (int(match[1]), int(match[2]))
+    if found < OLDEST:
+        raise HostingError("restic_too_old", version=".".join(map(str, found)))
+    return found
