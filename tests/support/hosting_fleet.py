@@ -196,6 +196,19 @@ class HostingFleet:
             time.sleep(POLL_S)
         raise AssertionError(f"queue_job's runner did not start; see {self.control.log}")
 
+    def wait_cron(self) -> None:
+        """Wait until the control process listens for scheduled actions that are due at once.
+
+        One that was triggered before waits up to a minute (``cron_thread`` in odoo/service/server.py).
+        """
+        query = """
+            SELECT 1 FROM pg_stat_activity
+             WHERE datname = 'postgres' AND application_name = %s AND query = 'COMMIT'"""
+        end = time.monotonic() + RUNNER_S
+        while not self.rows(query, f"odoo-{self.control.server.pid()}"):
+            assert time.monotonic() < end, f"no cron thread; see {self.control.log}"
+            time.sleep(POLL_S)
+
     def close(self) -> None:
         """Stop the processes and remove everything that this fleet made."""
         self.stop()
