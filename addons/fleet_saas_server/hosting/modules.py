@@ -22,7 +22,7 @@ sentences(
     module_missing="The module %(module)s is installed in the database, but has no folder on this "
     "server's addons path, so what it would switch off in a copy is not known. Add its folder to "
     "addons_path, or uninstall it.",
-    bad_manifest="The manifest of the module %(module)s cannot be read (%(reason)s). "
+    bad_module_manifest="The manifest of the module %(module)s cannot be read (%(reason)s). "
     "Repair the module's folder.",
 )
 
@@ -84,7 +84,7 @@ class AddonsPath:
             return str(manifest.get("version") or "1.0")
         except (OSError, ValueError, SyntaxError, AttributeError) as error:
             reason = type(error).__name__
-            raise HostingError("bad_manifest", module=module, reason=reason) from error
+            raise HostingError("bad_module_manifest", module=module, reason=reason) from error
 
     def identity(self, module: str) -> ModuleIdentity:
         """Return version and digest of a module's files; read again only when one was touched."""
