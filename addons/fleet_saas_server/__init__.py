@@ -1,11 +1,12 @@
-from odoo.tools import config
+# The gate comes first and at import: Odoo serves on when a later import of a server-wide module
+# fails, and skips post_load when something has imported the module before.
+from . import gate
 
-from . import models, wizards
+gate.install_if_wanted()
+
+from . import models, wizards  # noqa: E402
 
 
 def post_load():
-    """Put the gate into a process that serves hosted databases, and only there."""
-    if "fleet_saas_server" in config["server_wide_modules"]:
-        from . import gate
-
-        gate.install_if_wanted()
+    """Put the gate into a process that serves hosted databases; it is there already."""
+    gate.install_if_wanted()

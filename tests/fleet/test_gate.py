@@ -11,7 +11,6 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-
 from hosting.counts import requests_of
 from hosting.routes import ACTIVE, MAINTENANCE, PAUSED, SUSPENDED, Routes
 from support.gated_odoo import LOAD, PAUSE_S, GatedOdoo
@@ -270,11 +269,24 @@ def test_a_process_that_does_not_load_the_addon_is_left_as_it_is(hosted: GatedOd
     source = """
 before = odoo.http.db_filter, odoo.http.Application.__call__
 server.load_server_wide_modules()
-import odoo.addons.fleet_saas_server as addon
-addon.post_load()
+import odoo.addons.fleet_saas_server
 print(before == (odoo.http.db_filter, odoo.http.Application.__call__))
 """
     assert in_process(hosted, source, "--load=base,rpc,web").stdout.split() == ["True"]
+
+
+def test_the_gate_is_in_also_when_the_rest_of_the_addon_cannot_be_imported(
+    hosted: GatedOdoo,
+) -> None:
+    source = """
+import sys
+sys.modules["odoo.addons.fleet_saas_server.models"] = None
+server.load_server_wide_modules()
+print(odoo.service.db.list_dbs(True))
+"""
+    result = in_process(hosted, source, LOAD)
+    assert "Failed to load server-wide module" in result.stderr
+    assert result.stdout.strip() == str([hosted.database(BIRCH), hosted.database(CEDAR)])
 
 
 def test_a_process_whose_gate_does_not_fit_does_not_start(hosted: GatedOdoo) -> None:
