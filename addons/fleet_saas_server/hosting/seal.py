@@ -31,7 +31,7 @@ PURPOSES = ("customer", "trial", "staging")
 DUMMY_SERVER = "neutralization - disable emails"  # base/data/neutralize.sql
 
 sentences(
-    not_odoo="The database is not one of Odoo's: it has no table %(table)s.",
+    not_odoo="The database %(name)s holds no Odoo: its table %(table)s is missing.",
     neutralize_failed="Switching off what the module %(module)s does in a copy failed: %(reason)s. "
     "The copy is thrown away; repair data/neutralize.sql of that module.",
     neutralize_commits="A neutralize.sql of the installed modules ended the transaction, so a copy "
@@ -192,7 +192,11 @@ def look(cr: cursor) -> Before:
         )
     except psycopg2.errors.UndefinedTable as error:
         table = re.search(r'relation "(\w+)"', str(error))
-        raise HostingError("not_odoo", table=table[1] if table else "ir_module_module") from error
+        raise HostingError(
+            "not_odoo",
+            name=cr.connection.info.dbname,
+            table=table[1] if table else "ir_module_module",
+        ) from error
     modules, columns, crons, views, parameters, servers = cr.fetchone()
     parameters = parameters or {}
     secret = parameters.get("database.secret", "")

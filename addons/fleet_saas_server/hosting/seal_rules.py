@@ -96,7 +96,7 @@ LOGINS = (
     Rule("single sign-on", "res_users", "oauth_uid", EMPTY, "one account opens both", login=True),
     Rule("employee PIN", "hr_employee", "pin", EMPTY, "one PIN opens both", login=True),
     Rule("login history", "res_users_log", "", DELETE, "nobody logged in here yet", login=True),
-    Rule("access token", "res_users", CREDENTIAL, EMPTY, "opens accounts elsewhere"),
+    Rule("access token", "res_users", "token|secret", EMPTY, "opens accounts elsewhere"),
     Rule("sign-up", "res_partner", "signup_type", EMPTY, "invitations belong to the source"),
     *_delete("API key", "res_users_apikeys", "one key opens both"),
     *_delete("trusted device", "auth_totp_device", "skips the second factor"),
@@ -146,7 +146,6 @@ ACCOUNTS = (
     ),
     *_family("calls", "mail_ice_server", "relays calls at the source's cost"),
     *_delete("IAP account", "iap_account", "spends the source's credits"),
-    *_delete("push device", "mail_push mail_push_device", "notifies the source's users"),
     Rule(
         "sign-in provider",
         "auth_oauth_provider",

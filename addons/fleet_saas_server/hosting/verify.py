@@ -117,6 +117,12 @@ CHECKS: tuple[Check, ...] = (
     *_filled("an invitation", "res_partner", "signup_type"),
     Check("a sign-in provider is enabled", "auth_oauth_provider", "enabled", "enabled"),
     Check(
+        "a sign-in provider knows the source",
+        "auth_oauth_provider",
+        "client_id",
+        "client_id <> (SELECT value FROM ir_config_parameter WHERE key = 'database.uuid')",
+    ),
+    Check(
         "a webhook is called",
         "ir_act_server",
         "webhook_url",
