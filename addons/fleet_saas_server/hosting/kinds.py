@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
-from . import backup_work, clone, health, restore_work
+from . import (
+    backup_work,
+    clone,
+    health,
+    leave,
+    life,
+    module_work,
+    owner_work,
+    restore_work,
+    snapshot_copy,
+)
 from .kind import Kind
 
-MODULES = (health, clone, backup_work, restore_work)
+MODULES = (
+    health,
+    clone,
+    life,
+    leave,
+    snapshot_copy,
+    module_work,
+    owner_work,
+    backup_work,
+    restore_work,
+)
 KINDS: dict[str, Kind] = {kind.name: kind for module in MODULES for kind in module.KINDS}

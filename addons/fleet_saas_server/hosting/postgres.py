@@ -133,6 +133,13 @@ class Cluster:
             cr.execute(query, values)
             return [DatabaseFacts(*row[:5], mark=Mark.read(row[5])) for row in cr.fetchall()]
 
+    def marks(self) -> dict[str, Mark]:
+        """Return the owner mark of every database that has one, by its name; quick with many."""
+        with self.cursor() as cr:
+            cr.execute("SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database")
+            read = {name: Mark.read(comment) for name, comment in cr.fetchall()}
+        return {name: mark for name, mark in read.items() if mark}
+
     def exists(self, name: str, cr: cursor | None = None) -> bool:
         """Tell whether a database of this name exists."""
         with contextlib.ExitStack() as stack:
@@ -306,6 +313,22 @@ class Cluster:
             cr.execute(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
                 [name],
+            )
+
+    def take(self, name: str, mark: Mark) -> None:
+        """Make a database of our role ours: mark it, and let nobody else's role connect to it."""
+        with self.cursor() as cr:
+            self.set_mark(name, mark, cr)
+            self.close_to_public(name, cr)
+
+    def give_back(self, name: str) -> None:
+        """Take the mark off a database and open it to every role, as PostgreSQL does by itself."""
+        with self.cursor() as cr:
+            cr.execute(sql.SQL("COMMENT ON DATABASE {} IS NULL").format(sql.Identifier(name)))
+            cr.execute(
+                sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO PUBLIC").format(
+                    sql.Identifier(name)
+                )
             )
 
     def allow(self, name: str, allowed: bool) -> None:

@@ -1,0 +1,267 @@
+"""Take databases in that somebody else made, let them go, and drop them for good.
+
+A drop is the one thing that nothing takes back: it wants the verified final backup that the
+server's records found, no protection, and our owner mark on what is dropped. The files go after
+the database, so that no name is free while files of it are left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg2.errors
+
+from . import files, place
+from .contract import Argument, flag
+from .doors import first_request, restore_all, set_all
+from .engine import Context, Plan, Step
+from .errors import HostingError, sentences
+from .failpoints import failpoint
+from .kind import Kind
+from .life import find_unprotected, hide, unhide
+from .modules import AddonsPath
+from .postgres import DatabaseFacts
+from .routes import SUSPENDED, Routes
+
+DEADLINE_S = 900
+RELEASE = "19.0"
+CONTROL_MODULE = "fleet_saas_server"
+
+sentences(
+    no_final_backup="The database %(name)s has no verified final backup, so it is not dropped. "
+    "Back it up, wait until the backup is verified, then try again.",
+    already_ours="The database %(name)s is hosted by this server already.",
+    other_server="The database %(name)s carries the mark of another hosting server. Release it "
+    "there first.",
+    not_owner="The database %(name)s belongs to the PostgreSQL role %(owner)s, not to this "
+    "server's: ALTER DATABASE … OWNER TO, then try again.",
+    not_odoo_19="The database %(name)s holds no Odoo 19 (%(found)s was found).",
+    control_database="The database %(name)s is a control database and cannot be hosted.",
+    same_identity="The database %(name)s has the same identity as the hosted database %(other)s: "
+    "one is a plain copy of the other. Duplicate it instead of adopting the copy.",
+    has_snapshots="The database %(name)s still has %(count)s snapshots. Drop them first.",
+)
+
+
+# --- drop
+
+
+def _check_drop(context: Context) -> dict[str, Any]:
+    backup = context.request.get("final_backup")
+    if not backup or not backup.get("verified"):
+        raise HostingError("no_final_backup", name=context.request["target"])
+    return find_unprotected(context) | {"final_backup": backup}
+
+
+def _close_for_drop(context: Context) -> dict[str, Any]:
+    return set_all(context, context.request["target"], SUSPENDED)
+
+
+def _unhide_if_there(context: Context) -> None:
+    """Undo `hide`, unless the database is gone."""
+    if place.find(context.host, context.request["uuid"]):
+        unhide(context)
+
+
+def _drop(context: Context) -> dict[str, Any]:
+    """Drop the hidden database; found gone, an earlier run did it."""
+    host = context.host
+    physical = context.find("hide", "physical")
+    marks = host.cluster.marks()
+    if physical in marks and marks[physical].uuid != context.request["uuid"]:
+        raise HostingError("not_ours", name=physical)
+    try:
+        host.cluster.drop(physical, server=host.server)
+    except psycopg2.Error:
+        # The answer may have been lost, not the drop.
+        if host.cluster.exists(physical):
+            raise
+    failpoint("leave.dropped")
+    return {"physical": physical}
+
+
+def _remove_files(context: Context) -> dict[str, Any]:
+    """Remove its files, and its snapshots with theirs."""
+    host = context.host
+    files.remove_tree(host.filestore(context.find("hide", "physical")))
+    snapshots = place.snapshots(host, context.request["uuid"])
+    for snapshot in snapshots:
+        place.forget(host, snapshot)
+    return {"snapshots": len(snapshots)}
+
+
+def _remove_routes(context: Context) -> dict[str, Any]:
+    """Forget every host name that led to it."""
+    routes = Routes(context.host.routes)
+    target = context.request["target"]
+    hosts = [host for host, route in routes.read().items() if route.database == target]
+    for host in hosts:
+        routes.remove(host)
+    return {"hosts": hosts}
+
+
+def _drop_plan(_request: Mapping[str, Any]) -> Plan:
+    return Plan(
+        (
+            Step("check", _check_drop),
+            Step("close", _close_for_drop, undo=restore_all),
+            Step("hide", hide, undo=_unhide_if_there),
+            Step("drop", _drop, final=True),
+            Step("files", _remove_files),
+            Step("routes", _remove_routes),
+        ),
+        deadline_s=DEADLINE_S,
+    )
+
+
+# --- adopt
+
+
+def _check_adopt(context: Context) -> dict[str, Any]:
+    """Look whether the database can be hosted here; read its identity."""
+    host, name = context.host, context.request["target"]
+    facts = host.cluster.facts(name)
+    if facts is None:
+        raise HostingError("no_database", name=name)
+    _check_owner(context, facts)
+    return _check_content(context, name)
+
+
+def _check_owner(context: Context, facts: DatabaseFacts) -> None:
+    host = context.host
+    if facts.name == host.server_database:
+        raise HostingError("control_database", name=facts.name)
+    if facts.mark and facts.mark.server != host.server:
+        raise HostingError("other_server", name=facts.name)
+    if facts.mark and facts.mark.operation != context.operation:
+        raise HostingError("already_ours", name=facts.name)
+    with host.cluster.cursor() as cr:
+        cr.execute("SELECT current_user")
+        if facts.owner != cr.fetchone()[0]:
+            raise HostingError("not_owner", name=facts.name, owner=facts.owner)
+
+
+def _check_content(context: Context, name: str) -> dict[str, Any]:
+    host = context.host
+    addons = AddonsPath(host.addons_path)
+    with host.cluster.cursor(name) as cr:
+        try:
+            cr.execute(
+                "SELECT (SELECT latest_version FROM ir_module_module WHERE name = 'base'), "
+                "(SELECT value FROM ir_config_parameter WHERE key = 'database.uuid'), "
+                "EXISTS (SELECT FROM ir_module_module WHERE name = %s AND state = 'installed'), "
+                "EXISTS (SELECT FROM ir_config_parameter WHERE key = 'database.is_neutralized')",
+                [CONTROL_MODULE],
+            )
+        except psycopg2.errors.UndefinedTable as error:
+            raise HostingError("not_odoo_19", name=name, found="no Odoo") from error
+        version, identity, control, neutralized = cr.fetchone()
+        if not (version or "").startswith(f"{RELEASE}.") or not identity:
+            raise HostingError("not_odoo_19", name=name, found=version or "an empty database")
+        if control:
+            raise HostingError("control_database", name=name)
+        for module in addons.missing(cr):
+            raise HostingError("module_missing", module=module)
+    for other, mark in host.cluster.marks().items():
+        if mark.uuid == identity and mark.server == host.server and other != name:
+            raise HostingError("same_identity", name=name, other=other)
+    return {"identity": identity, "neutralized": neutralized, "version": version}
+
+
+def _take(context: Context) -> dict[str, Any]:
+    """Mark the database as ours and close it to other roles."""
+    context.request["uuid"] = context.find("check", "identity")
+    name = context.request["target"]
+    context.note(taken=name)
+    context.host.cluster.take(name, place.mark(context, place.HOSTED))
+    context.host.filestore(name).mkdir(parents=True, exist_ok=True)
+    return {"physical": name}
+
+
+def _give_back(context: Context) -> None:
+    name = context.find("take", "taken")
+    marked = context.host.cluster.marks().get(name)
+    if marked and (marked.server, marked.operation) == (context.host.server, context.operation):
+        context.host.cluster.give_back(name)
+
+
+def _open(context: Context) -> dict[str, Any]:
+    host_name = context.host.host_name(context.request["target"])
+    Routes(context.host.routes).put(host_name, context.request["target"])
+    return {"host": host_name}
+
+
+def _shut(context: Context) -> None:
+    Routes(context.host.routes).remove(context.host.host_name(context.request["target"]))
+
+
+def _adopt_plan(_request: Mapping[str, Any]) -> Plan:
+    return Plan(
+        (
+            Step("check", _check_adopt),
+            Step("take", _take, undo=_give_back),
+            Step("open", _open, undo=_shut),
+            Step("first_request", first_request),
+        ),
+        deadline_s=DEADLINE_S,
+    )
+
+
+# --- release
+
+
+def _check_release(context: Context) -> dict[str, Any]:
+    """Only a visible database without snapshots can be let go."""
+    evidence = find_unprotected(context)
+    if evidence["physical"] != context.request["target"]:
+        raise HostingError("no_database", name=context.request["target"])
+    snapshots = place.snapshots(context.host, context.request["uuid"])
+    if snapshots:
+        raise HostingError("has_snapshots", name=context.request["target"], count=len(snapshots))
+    return evidence
+
+
+def _note_routes(context: Context) -> dict[str, Any]:
+    """Take its routes away; they are noted for the undo."""
+    routes = Routes(context.host.routes)
+    target = context.request["target"]
+    found = {h: [r.state, r.message] for h, r in routes.read().items() if r.database == target}
+    context.note(before=(context.find("shut", "before") or {}) | found)
+    failpoint("leave.shut")
+    for host in found:
+        routes.remove(host)
+    return {"hosts": sorted(context.find("shut", "before"))}
+
+
+def _release(context: Context) -> dict[str, Any]:
+    """Take our mark off; the database and its files stay as they are."""
+    name = context.request["target"]
+    marked = context.host.cluster.marks().get(name)
+    if marked and marked.uuid == context.request["uuid"]:
+        context.host.cluster.give_back(name)
+    return {"physical": name}
+
+
+def _mark_again(context: Context) -> None:
+    name = context.request["target"]
+    if name not in context.host.cluster.marks():
+        context.host.cluster.take(name, place.mark(context, place.HOSTED))
+
+
+def _release_plan(_request: Mapping[str, Any]) -> Plan:
+    return Plan(
+        (
+            Step("check", _check_release),
+            Step("shut", _note_routes, undo=restore_all),
+            Step("release", _release, undo=_mark_again),
+        ),
+        deadline_s=DEADLINE_S,
+    )
+
+
+KINDS = (
+    Kind("drop", _drop_plan, {"without_grace": Argument(flag, default=False)}, destroys=True),
+    Kind("adopt", _adopt_plan),
+    Kind("release", _release_plan),
+)
