@@ -7,7 +7,7 @@ import json
 
 from psycopg2 import sql
 
-from . import postgres
+from . import console, postgres
 
 
 def marks():
@@ -44,3 +44,25 @@ def drop(name):
         # PostgreSQL drops no template.
         cr.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(name)))
         cr.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def forget():
+    """Drop what the hosting servers of this tree made, then this tree's own databases."""
+    for name in postgres.names():
+        server = _uuid(name)
+        if server:
+            drop_server(server)
+    postgres.forget()
+
+
+def _uuid(database):
+    """Return the uuid of an Odoo database that holds a hosting server, else None."""
+    try:
+        with postgres.cursor(database) as cr:
+            cr.execute("SELECT to_regclass('saas_operation') IS NOT NULL")
+            if not cr.fetchone()[0]:
+                return None
+            cr.execute("SELECT value FROM ir_config_parameter WHERE key = 'database.uuid'")
+            return cr.fetchone()[0]
+    except console.Failure:
+        return None  # closed: a template, which has made nothing

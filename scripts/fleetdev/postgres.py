@@ -104,12 +104,12 @@ def _ensure_restore_role(admin, role, member):
 
 
 @contextlib.contextmanager
-def _connection(arguments):
-    """Give a cursor in autocommit mode on the database postgres; ``arguments`` add to the ``PG*`` variables."""
+def _connection(arguments, database="postgres"):
+    """Give a cursor in autocommit mode; ``arguments`` add to the ``PG*`` variables."""
     import psycopg2
 
     try:
-        connection = psycopg2.connect(dbname="postgres", connect_timeout=10, **arguments)
+        connection = psycopg2.connect(dbname=database, connect_timeout=10, **arguments)
     except psycopg2.OperationalError as error:
         where = f"{arguments.get('host') or os.environ.get('PGHOST')}:{os.environ.get('PGPORT', '5432')}"
         raise console.Failure(
@@ -123,9 +123,9 @@ def _connection(arguments):
         connection.close()
 
 
-def cursor():
+def cursor(database="postgres"):
     """Give a cursor in autocommit mode, as the role that Odoo uses."""
-    return _connection({})
+    return _connection({}, database)
 
 
 def names(pattern=""):

@@ -35,7 +35,7 @@ def clean():
 
 def _forget_databases():
     """Needs psycopg2, and so the Python of the virtual environment."""
-    text = "from fleetdev import console, postgres; console.main(postgres.forget)"
+    text = "from fleetdev import console, hosted; console.main(hosted.forget)"
     env = shell.environment(PYTHONPATH=paths.SCRIPTS)
     if subprocess.run([str(paths.PYTHON), "-c", text], env=env, check=False).returncode:
         raise console.Failure("The databases at PGHOST could not be dropped, so .run is kept")
