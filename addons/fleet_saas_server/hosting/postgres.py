@@ -360,10 +360,25 @@ class Cluster:
                 cr.execute(
                     sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(name))
                 )
-            cr.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-            )
+            _drop(cr, name)
         return True
+
+
+def _drop(cr: cursor, name: str) -> None:
+    """Drop a database, whoever is in it.
+
+    FORCE wants the rights over every process in the database, and a worker of autovacuum belongs
+    to no role; the plain command ends such a worker by itself.
+    """
+    for attempt in range(TRIES):
+        force = sql.SQL("" if attempt % 2 else " WITH (FORCE)")
+        try:
+            cr.execute(sql.SQL("DROP DATABASE IF EXISTS {}{}").format(sql.Identifier(name), force))
+            return
+        except (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ObjectInUse):
+            if attempt == TRIES - 1:
+                raise
+            time.sleep(random.uniform(0.05, 0.2))
 
 
 def _strategy(cr: cursor) -> str:
