@@ -79,10 +79,10 @@ class SaasDatabaseTemplate(models.Model):
     version_ids = fields.One2many(
         "saas.database.template.version", "template_id", "Versions", readonly=True
     )
-    published_id = fields.Many2one(
+    published_version_id = fields.Many2one(
         "saas.database.template.version", "Published Version", compute="_compute_versions"
     )
-    editing_id = fields.Many2one(
+    editing_version_id = fields.Many2one(
         "saas.database.template.version", "Checked-Out Copy", compute="_compute_versions"
     )
     can_roll_back = fields.Boolean(compute="_compute_versions", export_string_translation=False)
@@ -127,8 +127,8 @@ class SaasDatabaseTemplate(models.Model):
     def _compute_versions(self):
         for template in self:
             by_state = {version.state: version for version in template.version_ids}
-            template.published_id = by_state.get("published")
-            template.editing_id = by_state.get("editing")
+            template.published_version_id = by_state.get("published")
+            template.editing_version_id = by_state.get("editing")
             template.can_roll_back = "previous" in by_state and "published" in by_state
 
     def _compute_in_use_count(self):
@@ -151,9 +151,9 @@ class SaasDatabaseTemplate(models.Model):
         for template in self:
             if template.operation_id:
                 template.status = "working"
-            elif template.editing_id:
+            elif template.editing_version_id:
                 template.status = "editing"
-            elif not template.published_id:
+            elif not template.published_version_id:
                 template.status = "empty"
             else:
                 template.status = "stale" if template.is_stale else "ready"
