@@ -17,9 +17,11 @@
         "data/ir_cron_data.xml",
         "data/saas_backup_data.xml",
         "views/saas_operation_views.xml",
+        "wizards/saas_database_create_wizard_views.xml",
         "views/saas_database_views.xml",
         "wizards/saas_restore_wizard_views.xml",
         "views/saas_backup_views.xml",
+        "views/saas_difference_views.xml",
         "views/saas_server_menus.xml",
     ],
     "assets": {

@@ -274,33 +274,7 @@ def plan(_request: Mapping[str, Any]) -> Plan:
     return Plan(STEPS, deadline_s=DEADLINE_S)
 
 
-def register(context: Context) -> dict[str, Any]:
-    """Put a finished clone into the pool."""
-    hidden = context.find("copy", "hidden")
-    report = context.find("seal", "report", {})
-    pool.add(context.host, hidden, source=context.request["source"], report=report)
-    return {"physical": hidden}
-
-
-def fits(context: Context) -> dict[str, Any]:
-    """Refuse when the machine has no room for one more."""
-    return capacity.check_place(context.host, context.request["source"])
-
-
-POOL_STEPS = (
-    Step("fits", fits),
-    *(step for step in STEPS if step.name in ("copy", "seal", "verify", "files")),
-    Step("register", register),
-)
-
-
-def pool_plan(_request: Mapping[str, Any]) -> Plan:
-    """Return the plan that adds one clone to a template's pool."""
-    return Plan(POOL_STEPS, deadline_s=DEADLINE_S)
-
-
 KINDS = (
     Kind("create", plan, CREATE),
     Kind("duplicate", plan, DUPLICATE),
-    Kind("pool_fill", pool_plan, owner="saas.pool.clone", public=False),
 )

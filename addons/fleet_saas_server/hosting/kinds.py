@@ -10,6 +10,8 @@ from . import (
     life,
     module_work,
     owner_work,
+    pool_work,
+    reconcile,
     restore_work,
     snapshot_copy,
 )
@@ -25,5 +27,7 @@ MODULES = (
     owner_work,
     backup_work,
     restore_work,
+    pool_work,
+    reconcile,
 )
 KINDS: dict[str, Kind] = {kind.name: kind for module in MODULES for kind in module.KINDS}

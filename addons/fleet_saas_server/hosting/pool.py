@@ -63,3 +63,14 @@ def forget(host: Host, physical: str) -> None:
     """Strike a clone off the pool; it has an owner now, or is gone."""
     with host.cluster.cursor(host.server_database) as cr:
         cr.execute("DELETE FROM saas_pool_clone WHERE physical = %s", [physical])
+
+
+def strike_off(host: Host, physical: str, operation: int) -> bool:
+    """Reserve a ready clone for being dropped by an operation; False when somebody has taken it."""
+    with host.cluster.cursor(host.server_database) as cr:
+        cr.execute(
+            "UPDATE saas_pool_clone SET state = 'leaving', operation = %s WHERE physical = %s "
+            "AND (state = 'ready' OR (state = 'leaving' AND operation = %s)) RETURNING id",
+            [operation, physical, operation],
+        )
+        return cr.fetchone() is not None

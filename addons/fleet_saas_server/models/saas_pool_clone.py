@@ -1,6 +1,6 @@
 from odoo import api, fields, models
 
-from ..hosting.names import hidden_name
+from ..hosting.journal import ACTIVE
 
 
 class SaasPoolClone(models.Model):
@@ -39,6 +39,50 @@ class SaasPoolClone(models.Model):
         }
 
     @api.model
-    def _get_new_physical(self):
-        """Return a name for a clone that nobody can guess."""
-        return hidden_name("pool")
+    def _prepare_pool_drop(self, target, arguments):
+        clone = self.search([("physical", "=", target)])
+        return {"request": {}, "res_model": self._name, "res_id": clone.id}
+
+    @api.model
+    def _apply_pool_fill(self, operation):
+        """Go on filling; a failure waits for the scheduled action."""
+        if operation.state == "done":
+            self._top_up()
+
+    @api.model
+    def _cron_top_up(self):
+        """Fill every template's pool, and drop clones of versions that are no longer published."""
+        self._drain()
+        self._top_up()
+
+    @api.model
+    def _top_up(self):
+        """Ask for clones where fewer are ready, or being made, than the template wants."""
+        for template in self.env["saas.database.template"].search([("pool_size", ">", 0)]):
+            version = template.published_id
+            if not version:
+                continue
+            ready = self.search_count([("source", "=", version.physical), ("state", "=", "ready")])
+            if ready < template.pool_size and not self._is_filling(template):
+                self.env["saas.operation"].sudo()._submit("pool_fill", template.code)
+
+    @api.model
+    def _is_filling(self, template):
+        """Tell whether a clone is on its way; one at a time, so that customers come first."""
+        domain = [
+            ("kind", "=", "pool_fill"),
+            ("target", "=", template.code),
+            ("state", "in", ACTIVE),
+        ]
+        return bool(self.env["saas.operation"].sudo().search_count(domain, limit=1))
+
+    @api.model
+    def _drain(self):
+        """Drop the ready clones that nobody will get."""
+        wanted = self.env["saas.database.template"].search([("pool_size", ">", 0)])
+        published = wanted.published_id.mapped("physical")
+        old = self.search([("source", "not in", published), ("state", "=", "ready")])
+        for clone in old:
+            self.env["saas.operation"].sudo()._submit(
+                "pool_drop", clone.physical, key=f"pool_drop:{clone.physical[-32:]}"
+            )

@@ -1,0 +1,289 @@
+"""Compare what is recorded with what is really there, both ways, and repair what is offered.
+
+Five places are compared: the records of hosted databases, templates and pool in the server
+database, ``pg_database``, the folders of files, the routes, and the operations that are alive.
+Observed beats recorded: every difference is listed with what could be done about it. What does
+not carry this server's mark is never touched, only named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from . import files
+from .contract import Argument, flag, listing, text
+from .engine import Context, Plan, Step
+from .errors import HostingError
+from .failpoints import failpoint
+from .health import SERVER
+from .host import Host
+from .journal import ACTIVE
+from .kind import Kind, only
+from .names import is_hidden
+from .postgres import DatabaseFacts
+from .routes import ACTIVE as ROUTED
+from .routes import SUSPENDED, Routes
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One difference.
+
+    :param what: a machine code, one of `REPAIRS` or a code without a repair
+    :param name: the database, folder or host name that it is about
+    :param more: what a repair or a reader needs besides
+    """
+
+    what: str
+    name: str
+    more: str = ""
+
+    @property
+    def repairable(self) -> bool:
+        """Tell whether a repair is offered."""
+        return self.what in REPAIRS
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One database as the server database knows it.
+
+    :param name: the public name; "" for templates and clones of the pool
+    :param state: ``active``, ``suspended``, ``archived``…; ``template``, ``pool``, ``snapshot``
+    """
+
+    physical: str
+    name: str = ""
+    state: str = ""
+    uuid: str = ""
+
+
+@dataclass
+class Seen:
+    """Everything that is compared, as it was found."""
+
+    records: list[Recorded]
+    databases: dict[str, DatabaseFacts]
+    folders: set[str]
+    routes: dict[str, Any]
+    claimed: set[str]
+
+
+# What has a record: visible and suspended databases, versions of templates, the pool, snapshots.
+_RECORDS = """
+    SELECT physical, name, state, uuid FROM saas_database
+     WHERE physical IS NOT NULL AND state NOT IN ('failed', 'dropped')
+    UNION ALL SELECT physical, '', 'template', '' FROM saas_database_template_version
+     WHERE physical IS NOT NULL AND state NOT IN ('retired', 'failed')
+    UNION ALL SELECT physical, '', 'pool', '' FROM saas_pool_clone
+    UNION ALL SELECT physical, '', 'snapshot', '' FROM saas_database_snapshot
+     WHERE physical IS NOT NULL"""
+# An operation that ended and is not yet written on its record still owns what it made.
+_CLAIMS = """
+    SELECT o.target, s.evidence FROM saas_operation o
+      LEFT JOIN saas_operation_step s ON s.operation_id = o.id
+     WHERE (o.state = ANY(%s) OR o.applied IS NOT TRUE) AND o.kind <> 'reconcile'"""
+
+
+def look(host: Host) -> Seen:
+    """Look at everything once.
+
+    What exists is read first, then the records and claims in one snapshot: whatever was made
+    meanwhile is not among the former, and whatever was finished is among the latter.
+    """
+    databases = {facts.name: facts for facts in host.cluster.all_facts()}
+    filestore = host.data_dir / "filestore"
+    folders = {path.name for path in filestore.iterdir()} if filestore.is_dir() else set()
+    routes = Routes(host.routes).read()
+    records, claimed = written(host)
+    return Seen(records, databases, folders, routes, claimed)
+
+
+def written(host: Host) -> tuple[list[Recorded], set[str]]:
+    """Return the records, and every name that an unfinished operation works on or has noted."""
+    connection = host.cluster.connect(host.server_database, autocommit=False)
+    try:
+        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        with connection.cursor() as cr:
+            cr.execute(_RECORDS)
+            records = [Recorded(*row) for row in cr.fetchall()]
+            cr.execute(_CLAIMS, [list(ACTIVE)])
+            rows = cr.fetchall()
+    finally:
+        connection.close()
+    claimed = set()
+    for target, evidence in rows:
+        claimed.add(target)
+        claimed.update(value for value in (evidence or {}).values() if isinstance(value, str))
+    return records, claimed
+
+
+def compare(host: Host, seen: Seen) -> list[Difference]:
+    """Return every difference, the most serious first."""
+    found = [
+        *_missing(seen),
+        *_routes(host, seen),
+        *_closed(host, seen),
+        *_unknown_databases(host, seen),
+        *_unknown_folders(host, seen),
+    ]
+    return [one for one in found if one.name not in seen.claimed]
+
+
+def _missing(seen: Seen) -> Iterable[Difference]:
+    for record in seen.records:
+        if record.physical not in seen.databases:
+            yield Difference("database_missing", record.physical, record.name)
+        elif record.physical not in seen.folders and record.state != "template":
+            yield Difference("folder_missing", record.physical, record.name)
+
+
+def _routes(host: Host, seen: Seen) -> Iterable[Difference]:
+    wanted = {
+        host.host_name(record.name): record
+        for record in seen.records
+        if record.state in ("active", "suspended", "archived")
+    }
+    for name, record in wanted.items():
+        route = seen.routes.get(name)
+        state = ROUTED if record.state == "active" else SUSPENDED
+        if record.physical not in seen.databases or record.name in seen.claimed:
+            continue
+        if route is None and record.state == "archived":
+            continue
+        if route is None or route.database != record.physical or route.state != state:
+            yield Difference("route_wrong", name, f"{record.physical} {state}")
+    physical = {record.physical for record in seen.records}
+    for name, route in seen.routes.items():
+        if name not in wanted and route.database not in physical:
+            yield Difference("route_unknown", name, route.database)
+
+
+def _closed(host: Host, seen: Seen) -> Iterable[Difference]:
+    for record in seen.records:
+        facts = seen.databases.get(record.physical)
+        if facts and record.state == "active" and not facts.allows_connections:
+            yield Difference("database_closed", record.physical, record.name)
+        if facts and record.state == "active" and facts.is_template:
+            yield Difference("database_hidden", record.physical, record.name)
+
+
+def _unknown_databases(host: Host, seen: Seen) -> Iterable[Difference]:
+    known = {record.physical for record in seen.records} | {host.server_database}
+    for name, facts in seen.databases.items():
+        if name in known:
+            continue
+        if facts.mark and facts.mark.server == host.server:
+            leftover = is_hidden(name) and facts.mark.kind in ("hidden", "pool")
+            yield Difference("leftover" if leftover else "database_unknown", name, facts.mark.kind)
+        elif facts.mark is None and not is_hidden(name):
+            yield Difference("database_foreign", name, facts.owner)
+
+
+def _unknown_folders(host: Host, seen: Seen) -> Iterable[Difference]:
+    for name in seen.folders - set(seen.databases):
+        if is_hidden(name):
+            yield Difference("folder_leftover", name)
+        elif name.startswith(".removed-"):
+            yield Difference("folder_leftover", name)
+        else:
+            yield Difference("folder_unknown", name)
+
+
+# --- repairs
+
+
+def _drop_leftover(host: Host, one: Difference) -> None:
+    facts = host.cluster.facts(one.name)
+    if facts and not (facts.mark and facts.mark.server == host.server and is_hidden(one.name)):
+        raise HostingError("not_ours", name=one.name)
+    host.cluster.drop(one.name, server=host.server)
+    files.remove_tree(host.filestore(one.name))
+
+
+def _drop_folder(host: Host, one: Difference) -> None:
+    plain = one.name.removeprefix(".removed-")
+    if host.cluster.exists(one.name) or not (is_hidden(plain) or plain != one.name):
+        raise HostingError("not_ours", name=one.name)
+    files.remove_tree(host.filestore(one.name))
+
+
+def _write_route(host: Host, one: Difference) -> None:
+    database, state = one.more.split()
+    Routes(host.routes).put(one.name, database, state=state)
+
+
+def _remove_route(host: Host, one: Difference) -> None:
+    Routes(host.routes).remove(one.name)
+
+
+def _open_database(host: Host, one: Difference) -> None:
+    host.cluster.allow(one.name, True)
+
+
+def _make_folder(host: Host, one: Difference) -> None:
+    Path(host.filestore(one.name)).mkdir(parents=True, exist_ok=True)
+
+
+LEFTOVERS = ("leftover", "folder_leftover")
+REPAIRS: dict[str, Callable[[Host, Difference], None]] = {
+    "leftover": _drop_leftover,
+    "folder_leftover": _drop_folder,
+    "route_wrong": _write_route,
+    "route_unknown": _remove_route,
+    "database_closed": _open_database,
+}
+
+
+def repair(host: Host, one: Difference) -> None:
+    """Repair one difference if it is still there, as it was listed."""
+    if one not in compare(host, look(host)):
+        return
+    failpoint(f"reconcile.{one.what}")
+    REPAIRS[one.what](host, one)
+
+
+# --- the operation
+
+
+def _compare(context: Context) -> dict[str, Any]:
+    found = compare(context.host, look(context.host))
+    return {"differences": [asdict(one) for one in found], "count": len(found)}
+
+
+def _repair(context: Context) -> dict[str, Any]:
+    """Repair what was asked for; leftovers of dead operations always go."""
+    every, chosen = context.request["repair"], context.request["names"]
+    done, failed = [], {}
+    for values in context.find("compare", "differences", []):
+        one = Difference(**values)
+        wanted = every or one.name in chosen or one.what in LEFTOVERS
+        if not one.repairable or not wanted:
+            continue
+        try:
+            repair(context.host, one)
+            done.append(one.name)
+        except HostingError as error:
+            failed[one.name] = str(error)
+    return {"repaired": done, "failed": failed}
+
+
+def _plan(_request: Mapping[str, Any]) -> Plan:
+    return Plan((Step("compare", _compare), Step("repair", _repair)), deadline_s=900)
+
+
+KINDS = (
+    Kind(
+        "reconcile",
+        _plan,
+        {
+            "repair": Argument(flag, default=False),
+            "names": Argument(listing(text(100)), default=()),
+        },
+        owner="saas.difference",
+        check_target=only(SERVER),
+    ),
+)

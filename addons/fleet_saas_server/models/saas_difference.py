@@ -1,0 +1,117 @@
+from odoo import api, fields, models
+from odoo.fields import Domain
+
+from ..hosting.health import SERVER
+from ..hosting.journal import ACTIVE
+from ..hosting.reconcile import REPAIRS
+
+DAYS = 30  # solved differences are kept this long
+
+
+class SaasDifference(models.Model):
+    """A difference between what is recorded and what is really on this machine."""
+
+    _name = "saas.difference"
+    _description = "Difference"
+    _inherit = ["saas.operation.owner"]
+    _order = "solved DESC, found DESC, id DESC"
+
+    what = fields.Selection(
+        [
+            ("database_missing", "The database is gone"),
+            ("folder_missing", "The files are gone"),
+            ("database_closed", "Nobody can connect"),
+            ("database_hidden", "It is hidden although it is active"),
+            ("route_wrong", "Its address leads elsewhere"),
+            ("route_unknown", "An address leads to no hosted database"),
+            ("leftover", "Left by an operation that died"),
+            ("folder_leftover", "Files left by an operation that died"),
+            ("database_unknown", "Ours, but without a record"),
+            ("database_foreign", "Not made by this server"),
+            ("folder_unknown", "Files of no database"),
+        ],
+        required=True,
+        readonly=True,
+    )
+    name = fields.Char(required=True, readonly=True, index=True)
+    more = fields.Char("Details", readonly=True)
+    found = fields.Datetime("Seen First", readonly=True, default=fields.Datetime.now)
+    seen = fields.Datetime("Seen Last", readonly=True, default=fields.Datetime.now)
+    solved = fields.Datetime(readonly=True)
+    problem = fields.Char("Repair Failed", readonly=True)
+    advice = fields.Char("What To Do", compute="_compute_advice")
+    can_repair = fields.Boolean(compute="_compute_advice")
+
+    @api.depends("what")
+    def _compute_advice(self):
+        texts = {
+            "database_missing": self.env._("Restore it from its newest backup."),
+            "folder_missing": self.env._("Restore it from its newest backup."),
+            "database_closed": self.env._("Repair: allow connections again."),
+            "database_hidden": self.env._("Look at its last operation, then resume it."),
+            "route_wrong": self.env._("Repair: write its route again."),
+            "route_unknown": self.env._("Repair: remove the route."),
+            "leftover": self.env._("It goes by itself with the next comparison."),
+            "folder_leftover": self.env._("It goes by itself with the next comparison."),
+            "database_unknown": self.env._("Adopt it, or drop it with PostgreSQL’s tools."),
+            "database_foreign": self.env._("Nothing, if you know it. Adopt it to host it."),
+            "folder_unknown": self.env._("Move it away once you know what it was."),
+        }
+        for difference in self:
+            difference.advice = texts.get(difference.what)
+            difference.can_repair = difference.what in REPAIRS and not difference.solved
+
+    @api.model
+    def _prepare_reconcile(self, target, arguments):
+        return {"request": arguments}
+
+    @api.model
+    def _apply_reconcile(self, operation):
+        """Write what the comparison found: new ones appear, those not seen any more are solved."""
+        if operation.state != "done":
+            return
+        steps, now = operation.result, fields.Datetime.now()
+        repaired = set(steps["repair"]["repaired"])
+        open_ones = {(one.what, one.name): one for one in self.search([("solved", "=", False)])}
+        for entry in steps["compare"]["differences"]:
+            one = open_ones.pop((entry["what"], entry["name"]), None)
+            if entry["name"] in repaired:
+                if one:
+                    one.write({"solved": now, "seen": now, "problem": False})
+                continue
+            values = {
+                "more": entry["more"],
+                "seen": now,
+                "problem": steps["repair"]["failed"].get(entry["name"], False),
+            }
+            if one:
+                one.write(values)
+            else:
+                self.create({"what": entry["what"], "name": entry["name"], **values})
+        for one in open_ones.values():
+            one.solved = now
+
+    def action_repair(self):
+        """Do the repair that is offered."""
+        return self.env["saas.database"]._submit_and_show(
+            "reconcile", {"names": self.mapped("name")}, target=SERVER
+        )
+
+    @api.model
+    def action_compare(self):
+        """Compare now."""
+        return self.env["saas.database"]._submit_and_show("reconcile", {}, target=SERVER)
+
+    @api.model
+    def _cron_reconcile(self):
+        """Compare every ten minutes, unless a comparison is still running."""
+        operations_sudo = self.env["saas.operation"].sudo()
+        domain = [("kind", "=", "reconcile"), ("state", "in", ACTIVE)]
+        if not operations_sudo.search_count(domain, limit=1):
+            operations_sudo._submit("reconcile", SERVER)
+
+    @api.autovacuum
+    def _gc_differences(self):
+        """Forget what was solved long ago."""
+        limit = fields.Datetime.subtract(fields.Datetime.now(), days=DAYS)
+        self.search(Domain("solved", "<", limit), limit=1000).unlink()
