@@ -155,8 +155,7 @@ def _ask_to_stop(child: subprocess.Popen[bytes]) -> None:
     """Let the group end by itself for a moment: restic gives its lock back on this signal."""
     child.stdout.close()
     child.stderr.close()
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGINT)
+    _signal(child, signal.SIGINT)
     end = time.monotonic() + GRACE_S
     while time.monotonic() < end and not _has_ended(child):
         time.sleep(0.02)
@@ -168,9 +167,14 @@ def _has_ended(child: subprocess.Popen[bytes]) -> bool:
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
     """Kill what is left of the group, also the program's own children that outlived it."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
+    _signal(child, signal.SIGKILL)
     child.wait()
+
+
+def _signal(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Signal a group whose leader nobody has waited for yet."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, number)
 
 
 def _drop(_block: bytes) -> None:
@@ -209,10 +213,10 @@ class _Watch:
                     self.beat()
                     next_beat = now + POLL_S
                 if kill_at is None and self.remaining_s() <= 0:
-                    os.killpg(self.child.pid, signal.SIGINT)
+                    _signal(self.child, signal.SIGINT)
                     kill_at = now + GRACE_S
                 elif kill_at and now > kill_at:
-                    _kill(self.child)
+                    _signal(self.child, signal.SIGKILL)
         return kill_at is None
 
     def _read(self, stream: IO[bytes]) -> bool:

@@ -1,0 +1,84 @@
+"""The recovery kit works: its commands, run as they are printed, bring the data back."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from hosting import check, files, manifest, snapshot
+from hosting.kit import Kit
+from support.backups import odoo_database, repository
+
+from fleetdev import postgres
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kit")
+    with odoo_database(folder, "kit", files=25) as made:
+        made.repo = repository(folder / "a 'quoted' folder", password='p\'ass "word" $HOME `id`')
+        made.repo.init()
+        yield made
+
+
+def printed(case, **changes):
+    values = {
+        "name": case.source.name,
+        "uuid": case.source.uuid,
+        "location": case.repo.location,
+        "password": case.repo.password,
+        "public_key": manifest.public_pem(case.key),
+    }
+    return Kit(**(values | changes)).text()
+
+
+def follow(text, case, folder, database):
+    """Run every block of the kit in one shell, as its reader is told; return how it ended."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 5
+    folder.mkdir()
+    path = f"{case.tools.folder}:{Path(case.repo.binary).parent}:{os.environ['PATH']}"
+    env = os.environ | case.cluster.environment() | {"PATH": path, "NEW": database}
+    env["FILESTORE"] = str(folder / "filestore")
+    script = "set -e\n" + "\n".join(blocks)
+    return subprocess.run(
+        ["sh", "-c", script], cwd=folder, env=env, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_the_kits_commands_bring_back_every_row_and_file(case, tmp_path):
+    case.take()
+    taken = case.take()
+    expected = check.confirm(case.repo, taken.backup, case.keys)
+    database = f"{postgres.prefix()}test_kit_{os.getpid()}_back"
+    try:
+        ended = follow(printed(case, newest=expected), case, tmp_path / "empty", database)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        assert taken.backup in ended.stdout
+        assert "Signature Verified Successfully" in ended.stdout
+        with case.cluster.cursor(database) as cr:
+            assert snapshot.count_rows(cr) == expected.rows
+        restored = tmp_path / "empty" / "filestore" / database
+        assert files.usage(restored) == (len(expected.files), expected.files_bytes)
+        assert all(files.is_intact(restored / name) for name in expected.files)
+    finally:
+        postgres.drop(database)
+
+
+def test_the_kit_stops_at_a_backup_that_this_server_did_not_sign(case, tmp_path):
+    stranger = manifest.public_pem(manifest.new_key())
+    database = f"{postgres.prefix()}test_kit_{os.getpid()}_none"
+    ended = follow(printed(case, public_key=stranger), case, tmp_path / "empty", database)
+    assert ended.returncode != 0
+    assert not postgres.exists(database)
+
+
+def test_the_kit_says_what_to_expect_and_what_to_fill_in(case):
+    text = printed(case, env={"AWS_ACCESS_KEY_ID": "id"}, env_needed=("AWS_SECRET_ACCESS_KEY",))
+    assert "export AWS_ACCESS_KEY_ID=id" in text
+    assert "export AWS_SECRET_ACCESS_KEY=   # fill in" in text
+    assert "No backup had been verified" in text
+    assert case.repo.password not in repr(Kit("a", "u", "l", case.repo.password, "k"))

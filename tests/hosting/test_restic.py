@@ -1,0 +1,240 @@
+"""restic as a child of ours: what its ends mean, what it is told, and that it never outlives us."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from hosting import children, restic
+from hosting.errors import HostingError, Retryable
+from support.backups import PASSWORD, packs, repository
+
+from fleetdev import restic as program
+
+TAGS = ["backup=20300101t000000-abcd", "part=dump"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Give a repository with one small snapshot; tests that damage it make their own."""
+    repo = repository(tmp_path_factory.mktemp("restic") / "repo")
+    assert repo.init()
+    repo.backup_bytes(b"hello", "greeting", TAGS)
+    return repo
+
+
+def wrapped(folder, script, **changes):
+    """Return a repository whose restic is a shell script; ``$RESTIC`` is the real one."""
+    path = folder / "restic"
+    path.write_text(f"#!/bin/sh\nRESTIC={program.ensure()}\n{script}\n")
+    path.chmod(0o755)
+    return repository(folder / "repo", binary=str(path), **changes)
+
+
+def code_of(call, *arguments, **options):
+    with pytest.raises(HostingError) as raised:
+        call(*arguments, **options)
+    assert PASSWORD not in str(raised.value)
+    return raised.value.code
+
+
+def test_a_repository_is_made_once(made):
+    assert made.init() is False
+
+
+def test_what_was_saved_comes_back_by_its_tags(made):
+    found = made.snapshots(*TAGS)
+    assert len(found) == 1 and found[0].original == found[0].id
+    assert made.snapshots("part=files") == []
+    blocks = []
+    made.dump_to(found[0].id, "/greeting", blocks.append)
+    assert b"".join(blocks) == b"hello"
+
+
+def test_a_wrong_password_and_a_missing_repository_have_names_of_their_own(made, tmp_path):
+    wrong = repository(made.location, password="wrong")
+    assert code_of(wrong.snapshots) == "wrong_repository_password"
+    assert code_of(wrong.init) == "wrong_repository_password", "it would make another one"
+    assert code_of(repository(tmp_path / "none").snapshots) == "no_repository"
+
+
+def test_a_command_that_fails_saves_nothing(made):
+    before = made.snapshots()
+    command = ["sh", "-c", "head -c 3000000 /dev/urandom; exit 3"]
+    assert code_of(made.backup_stdin, command, "dump", TAGS) == "backup_source_failed"
+    assert made.snapshots() == before
+
+
+def test_the_command_gets_its_environment_and_not_the_repositorys_password(tmp_path):
+    from hosting import digest_child
+
+    repo = repository(tmp_path / "repo")
+    repo.init()
+    script = [sys.executable, "-I", "-S", digest_child.__file__, str(tmp_path / "side"), "env"]
+    saved = repo.backup_stdin(script, "environment", TAGS, env={"PGHOST": "here"})
+    blocks = []
+    repo.dump_to(saved.snapshot, "/environment", blocks.append)
+    seen = b"".join(blocks).decode()
+    assert "PGHOST=here" in seen
+    assert PASSWORD not in seen and "RESTIC_" not in seen
+
+
+def test_no_secret_is_ever_an_argument(tmp_path):
+    log = tmp_path / "log"
+    repo = wrapped(
+        tmp_path,
+        f'echo "$@" >> {log}\nexec $RESTIC "$@"',
+        env={"AWS_SECRET_ACCESS_KEY": "hush-hush"},
+    )
+    repo.init()
+    saved = repo.backup_bytes(b"x", "x", TAGS)
+    repo.check()
+    repo.forget([saved.snapshot])
+    said = log.read_text()
+    assert "backup" in said and "forget" in said
+    assert PASSWORD not in said and "hush-hush" not in said
+
+
+def test_a_lock_of_a_dead_program_is_removed_and_that_of_a_living_one_is_respected(
+    made, monkeypatch
+):
+    monkeypatch.setattr(restic, "LOCK_WAIT", "1s")
+    command = [made.binary, "-r", made.location, "--no-cache", "backup", "--stdin-from-command"]
+    living = subprocess.Popen(
+        [*command, "--", "sleep", "600"],
+        env=os.environ | {"RESTIC_PASSWORD": PASSWORD},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        locks = os.path.join(made.location, "locks")
+        end = time.monotonic() + 20
+        while not os.listdir(locks) and time.monotonic() < end:
+            time.sleep(0.05)
+        with pytest.raises(Retryable) as raised:
+            made.check()
+        assert raised.value.code == "repository_locked"
+    finally:
+        os.killpg(living.pid, signal.SIGKILL)
+        living.wait()
+    assert os.listdir(locks), "the killed program has left its lock"
+    made.check()
+
+
+def test_forgotten_snapshots_give_their_room_back(tmp_path):
+    repo = repository(tmp_path / "repo")
+    repo.init()
+    kept = repo.backup_bytes(b"keep me", "kept", TAGS)
+    gone = repo.backup_bytes(os.urandom(3_000_000), "gone", TAGS)
+    assert repo.stats()["bytes"] > 3_000_000
+    assert repo.forget([gone.snapshot, "0" * 64], never=[kept.snapshot]) == 1
+    repo.prune()
+    assert repo.stats()["bytes"] < 100_000
+    assert code_of(repo.forget, [kept.snapshot], never=[kept.snapshot]) == "newest_kept"
+    assert [entry.id for entry in repo.snapshots()] == [kept.snapshot]
+    assert packs(repo)
+
+
+@pytest.mark.parametrize(
+    "code, words, expected, again",
+    [
+        (1, "Fatal: write /repo/data/ab/cd: no space left on device", "storage_full", False),
+        (1, "Fatal: client.PutObject: Access Denied.", "storage_refused", False),
+        (1, "Fatal: Get x: dial tcp 127.0.0.1:9: connect: connection refused", "storage_unreachable", True),
+        (1, "Fatal: 503 Service Unavailable", "storage_unreachable", True),
+        (3, "error: read /x: input/output error", "unreadable_files", False),
+        (11, "unable to create lock in backend", "repository_locked", True),
+        (1, "Fatal: something unheard of", "restic_failed", False),
+    ],
+)  # fmt: skip
+def test_each_end_of_restic_has_a_name(tmp_path, monkeypatch, code, words, expected, again):
+    monkeypatch.setattr(restic, "LOCK_WAIT", "1s")
+    repo = wrapped(tmp_path, f"echo '{words}' >&2; exit {code}")
+    with pytest.raises(HostingError) as raised:
+        repo.backup_bytes(b"x", "x", TAGS)
+    assert (raised.value.code, raised.value.retryable) == (expected, again)
+
+
+def test_credentials_in_an_address_or_an_answer_are_not_shown(tmp_path):
+    location = "rest:http://admin:hunter2hunter2@127.0.0.1:9/acme"
+    repo = wrapped(
+        tmp_path,
+        f"echo 'Fatal: {location}: dial tcp refused for {PASSWORD} key-of-the-storage' >&2; exit 1",
+        env={"AWS_SECRET_ACCESS_KEY": "key-of-the-storage"},
+    )
+    with pytest.raises(Retryable) as raised:
+        restic.dataclasses.replace(repo, location=location).snapshots()
+    said = str(raised.value)
+    assert "127.0.0.1:9/acme" in said
+    assert not [secret for secret in ("hunter2", PASSWORD, "key-of-the-storage") if secret in said]
+    assert "hunter2" not in repr(repo) and PASSWORD not in repr(repo)
+
+
+def test_two_storages_with_different_keys_are_refused_for_a_copy(made, tmp_path):
+    one = repository(made.location, env={"AWS_ACCESS_KEY_ID": "one"})
+    other = repository(tmp_path / "other", env={"AWS_ACCESS_KEY_ID": "two"})
+    assert code_of(other.copy_from, one, ["latest"]) == "two_credentials"
+
+
+def test_a_missing_or_old_restic_is_named(tmp_path):
+    assert restic.version(str(program.ensure())) >= (0, 17)
+    assert code_of(restic.version, str(tmp_path / "none")) == "child_missing"
+    repo = wrapped(tmp_path, "echo 'restic 0.16.4 compiled with go1.21'")
+    assert code_of(restic.version, repo.binary) == "restic_too_old"
+
+
+def test_a_child_that_ignores_the_polite_signal_is_killed_at_its_deadline(monkeypatch):
+    monkeypatch.setattr(children, "GRACE_S", 0.3)
+    end = time.monotonic() + 0.5
+    ended = children.run(
+        ["sh", "-c", "trap '' INT; echo going on >&2; while :; do sleep 0.1; done"],
+        env={},
+        remaining_s=lambda: end - time.monotonic(),
+    )
+    assert ended.stopped and ended.seconds < 5
+    with pytest.raises(HostingError) as raised:
+        children.check_time(ended, "sh")
+    assert raised.value.code == "child_deadline" and "going on" in str(raised.value)
+
+
+def test_children_and_their_children_go_when_the_call_ends(tmp_path):
+    seen = tmp_path / "pid"
+    children.run(["sh", "-c", f"sleep 600 >/dev/null 2>&1 & echo $! > {seen}"], env={})
+    assert gone(int(seen.read_text()))
+
+
+def test_a_child_dies_when_its_parent_is_killed(tmp_path):
+    seen = tmp_path / "pid"
+    script = (
+        f"import sys; sys.path[:0] = {sys.path[:6]!r}\n"
+        "from hosting import children\n"
+        f"children.run(['sh', '-c', 'echo $$ > {seen}; exec sleep 600'], env={{}})\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script])
+    end = time.monotonic() + 10
+    while not (seen.exists() and seen.read_text().strip()) and time.monotonic() < end:
+        time.sleep(0.05)
+    child = int(seen.read_text())
+    assert not gone(child, patience=0.1)
+    parent.kill()
+    parent.wait()
+    assert gone(child)
+
+
+def gone(pid, patience=5.0):
+    """Tell whether a process ends within ``patience`` seconds; a zombie has ended."""
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        try:
+            with open(f"/proc/{pid}/stat") as handle:
+                if handle.read().rpartition(")")[2].split()[0] == "Z":
+                    return True
+        except OSError:
+            return True
+        time.sleep(0.05)
+    return False
