@@ -221,7 +221,7 @@ class SaasOperation(models.Model):
         """Run a failed or cancelled operation again from its first step that is not done."""
         self._check_allowed()
         for operation in self:
-            if "queued" not in TRANSITIONS[operation.state]:
+            if not operation._can_retry():
                 raise UserError(self.env._("%s does not need to be tried again.", operation.name))
             request = self.env[KINDS[operation.kind].owner]._retry_operation(operation)
             operation.step_ids.write({"state": "pending", "started": False, "ended": False})
@@ -241,6 +241,10 @@ class SaasOperation(models.Model):
                 }
             )
             operation._enqueue()
+
+    def _can_retry(self):
+        """Tell whether the operation has ended and may begin again."""
+        return self.state not in ACTIVE and "queued" in TRANSITIONS[self.state]
 
     def action_give_up(self):
         """Stop waiting for the next try and undo what was begun."""

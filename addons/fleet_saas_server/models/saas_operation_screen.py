@@ -3,7 +3,7 @@
 from odoo import api, fields, models
 from odoo.tools import human_size
 
-from ..hosting.journal import ACTIVE, TRANSITIONS
+from ..hosting.journal import ACTIVE
 
 LONG = 60  # characters of one fact that are shown
 
@@ -71,17 +71,23 @@ class SaasOperation(models.Model):
         """Return in which step the operation ended badly and what became of its steps."""
         if self.state not in ("failed", "undoing"):
             return False
-        begun = self.step_ids.filtered(lambda step: step.state != "pending")
-        step = begun.filtered(lambda step: step.state != "done")[-1:] or begun[-1:]
+        step = self._get_broken_step()
         if not step:
             return self.env._("It failed before its first step.")
         if self.state == "undoing":
             return self.env._("It failed at “%s”; what it had begun is being undone.", step.label)
         if self.error_code == "undo_failed":
             return self.env._("It failed at “%s”.", step.label)
-        if any(step.state == "done" for step in begun):
+        if any(step.state == "done" for step in self.step_ids):
             return self.env._("It failed at “%s”; the steps before stay as they are.", step.label)
         return self.env._("It failed at “%s”; what it had begun was undone.", step.label)
+
+    def _get_broken_step(self):
+        """Return the step in which the operation went wrong, none while all is well."""
+        if self.state not in ("failed", "undoing"):
+            return self.step_ids.browse()
+        begun = self.step_ids.filtered(lambda step: step.state != "pending")
+        return begun.filtered(lambda step: step.state != "done")[-1:] or begun[-1:]
 
     @api.depends("state", "attempt")
     def _compute_is_stuck(self):
@@ -91,7 +97,7 @@ class SaasOperation(models.Model):
     @api.depends("state")
     def _compute_can_retry(self):
         for operation in self:
-            operation.can_retry = "queued" in TRANSITIONS[operation.state]
+            operation.can_retry = operation._can_retry()
 
     def _get_form_action(self):
         """Return the action that opens the operation."""
@@ -109,6 +115,23 @@ class SaasOperationStep(models.Model):
     _inherit = "saas.operation.step"
 
     duration = fields.Char(compute="_compute_duration")
+    icon = fields.Selection(
+        [
+            ("pending", "To Do"),
+            ("running", "Running"),
+            ("done", "Done"),
+            ("undone", "Undone"),
+            ("broken", "Failed Here"),
+        ],
+        "State as an Icon",
+        compute="_compute_icon",
+    )
+
+    @api.depends("state", "operation_id.state")
+    def _compute_icon(self):
+        for step in self:
+            broken = step == step.operation_id._get_broken_step()
+            step.icon = "broken" if broken else step.state
 
     @api.depends("started", "ended", "state")
     def _compute_duration(self):

@@ -1,1 +1,1 @@
-from . import saas_restore_wizard
+from . import saas_database_create_wizard, saas_restore_wizard

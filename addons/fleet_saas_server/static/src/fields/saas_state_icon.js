@@ -9,6 +9,7 @@ const ICONS = {
     running: "fa-circle-o-notch fa-spin text-info",
     done: "fa-check-circle text-success",
     undone: "fa-undo text-warning",
+    broken: "fa-times-circle text-danger",
     green: "fa-check-circle text-success",
     amber: "fa-exclamation-triangle text-warning",
     red: "fa-times-circle text-danger",
