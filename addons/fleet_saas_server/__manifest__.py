@@ -18,7 +18,6 @@
         "data/saas_backup_data.xml",
         "views/saas_operation_views.xml",
         "wizards/saas_database_create_wizard_views.xml",
-        "wizards/saas_database_create_wizard_views.xml",
         "views/saas_database_views.xml",
         "wizards/saas_restore_wizard_views.xml",
         "views/saas_backup_views.xml",

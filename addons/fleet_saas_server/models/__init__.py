@@ -20,6 +20,5 @@ from . import saas_backup_cron
 from . import saas_backup_actions
 from . import saas_database_backup
 from . import saas_database_screen
-from . import saas_database_screen
 from . import saas_pool_template
 from . import saas_difference
