@@ -232,6 +232,7 @@ def test_crons_run_for_active_databases_only(hosted: GatedOdoo, routes: Routes) 
     make_due(BIRCH, CEDAR)
     wait_until(lambda: ran(CEDAR))
     assert not ran(BIRCH)
+    assert "Exception in cron" not in hosted.log.read_text(), "it was not even tried"
 
 
 def in_process(hosted: GatedOdoo, source: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -252,17 +253,35 @@ def in_process(hosted: GatedOdoo, source: str, *options: str) -> subprocess.Comp
 ASK = """
 server.load_server_wide_modules()
 from odoo.addons.fleet_saas_server.gate import guard
-print(odoo.service.db.list_dbs(True) == server.cron_database_list() == {databases!r})
+birch, cedar = {databases!r}
+print(odoo.service.db.list_dbs(True) == server.cron_database_list() == [cedar])
+print(odoo.http.db_filter([birch, cedar], host="cedar.hosted.example:80") == [cedar])
+print(odoo.http.db_list(True, host="birch.hosted.example") == [])
+print(odoo.http.db_filter([birch], host="birch.hosted.example") == [])
 print(guard.host_header({{"HTTP_HOST": "a.b", "HTTP_X_FORWARDED_HOST": "c.d"}}))
 """
 
 
-def test_the_list_of_databases_is_the_active_routes(hosted: GatedOdoo) -> None:
-    active = [hosted.database(BIRCH), hosted.database(CEDAR)]
-    result = in_process(hosted, ASK.format(databases=active), LOAD)
-    assert result.stdout.split() == ["True", "a.b"], result.stderr
-    result = in_process(hosted, ASK.format(databases=active), LOAD, "--proxy-mode")
-    assert result.stdout.split() == ["True", "c.d"], result.stderr
+def test_the_lists_of_databases_are_the_active_routes(hosted: GatedOdoo, routes: Routes) -> None:
+    set_state(hosted, routes, SUSPENDED)
+    source = ASK.format(databases=[hosted.database(BIRCH), hosted.database(CEDAR)])
+    result = in_process(hosted, source, LOAD)
+    assert result.stdout.split() == ["True"] * 4 + ["a.b"], result.stderr
+    result = in_process(hosted, source, LOAD, "--proxy-mode")
+    assert result.stdout.split() == ["True"] * 4 + ["c.d"], result.stderr
+
+
+def test_the_master_password_opens_nothing(hosted: GatedOdoo) -> None:
+    source = """
+server.load_server_wide_modules()
+config["admin_passwd"] = "known"
+try:
+    odoo.service.db.check_super("known")
+except odoo.exceptions.AccessDenied:
+    print("denied")
+"""
+    assert in_process(hosted, source, LOAD).stdout.split() == ["denied"]
+    assert in_process(hosted, source, "--load=base,rpc,web").stdout == ""
 
 
 def test_a_process_that_does_not_load_the_addon_is_left_as_it_is(hosted: GatedOdoo) -> None:

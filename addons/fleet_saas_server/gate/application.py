@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 
 import odoo.release
 
+from ..hosting.routes import Route
 from . import pages
 from .guard import Guard, host_header, host_of
 
@@ -25,14 +26,12 @@ def gated(guard: Guard, original: Callable) -> Callable:
 
     def __call__(self, environ, start_response):
         header = host_header(environ)
-        response = _answer(guard, environ, header)
-        database = guard.database(header) if response is None else None
-        if database is None:
-            # The route may have closed between the two looks.
-            response = response or pages.closed(environ, guard.route(header))
+        route = guard.route(header)
+        response = _answer(guard, environ, header, route)
+        if response is not None:
             return response(environ, start_response)
-        guard.counter.count(database)
-        token = guard.serving.set(database)
+        guard.counter.count(route.database)
+        token = guard.serving.set(route.database)
         try:
             return original(self, environ, start_response)
         finally:
@@ -41,9 +40,8 @@ def gated(guard: Guard, original: Callable) -> Callable:
     return __call__
 
 
-def _answer(guard: Guard, environ: dict, header: str) -> Response | None:
+def _answer(guard: Guard, environ: dict, header: str, route: Route | None) -> Response | None:
     """Return what is answered in Odoo's place, None when the request goes through."""
-    route = guard.route(header)
     path = environ.get("PATH_INFO", "")
     if path == HEALTH_PATH and route is None and _is_local(environ, header):
         return _health(guard)

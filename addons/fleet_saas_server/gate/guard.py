@@ -31,7 +31,14 @@ class Guard:
         return self.routes.get(host_of(host_header))
 
     def database(self, host_header: str) -> str | None:
-        """Return the one database that a Host header opens, None for none."""
+        """Return the one database that a Host header opens, None for none.
+
+        Inside a request that is the one it was let in to, also when its route closes meanwhile:
+        Odoo logs out a session whose database is not the host's.
+        """
+        serving = self.serving.get()
+        if serving is not None:
+            return serving
         route = self.route(host_header)
         return route.database if route and route.active else None
 

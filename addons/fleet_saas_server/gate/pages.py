@@ -44,7 +44,7 @@ def closed(environ: dict, route: Route | None) -> Response:
     """Return the answer for a host name that is unknown or whose database is not open."""
     if route is None:
         return _answer(environ, UNKNOWN)
-    return _answer(environ, PAUSED if route.active else route.state, route.message)
+    return _answer(environ, route.state, route.message)
 
 
 def missing(environ: dict) -> Response:
