@@ -265,7 +265,7 @@ def test_what_the_dump_changes_on_its_role_is_undone(machine, tmp_path):
 def test_a_query_without_an_end_is_ended(machine, tmp_path):
     dump = TABLES + "SET statement_timeout = 0; SELECT pg_sleep(1e6);"
     limits = ForeignLimits(seconds=1.5)
-    machine.refuse(write_zip(tmp_path / "a.zip", dump), "child_deadline", "psql", limits)
+    machine.refuse(write_zip(tmp_path / "a.zip", dump), "child_deadline", "The load", limits)
 
 
 def test_a_database_that_grows_without_an_end_is_ended(machine, tmp_path):

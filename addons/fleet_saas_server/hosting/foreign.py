@@ -181,8 +181,6 @@ class _Load:
             passfile.write_text(f"*:*:*:*:{password}\n")
             where.give(passfile, 0o600)
             ended = self._feed(self._command(where, relay.port), where, passfile, began)
-        name = Path(self._program()).name
-        children.check_time(ended, name)
         if ended.code:
             raise HostingError("foreign_dump", reason=_error(ended.errors))
         return time.monotonic() - began
@@ -235,8 +233,8 @@ class _Load:
         def remaining() -> float:
             return min(self.remaining_s(), began + self.limits.seconds - time.monotonic())
 
+        watch = _Watch(self, remaining)
         env = {"PGPASSFILE": str(passfile), "PGCONNECT_TIMEOUT": "30"}
-        watch = _Watch(self.tools.cluster, self.database, self.limits.database, self.progress)
         with archive_check.open_dump(self.path, self.limits.archive) as blocks:
             if self.facts.kind == "zip":
                 blocks = guarded(blocks)
@@ -246,26 +244,37 @@ class _Load:
                 where,
                 env,
                 beat=watch.beat,
-                remaining_s=remaining,
                 limits=self.limits.sandbox,
             )
 
 
 class _Watch:
-    """Ends a load whose database grows too big."""
+    """Ends a load that takes too long, or whose database grows too big."""
 
-    def __init__(self, cluster: Cluster, database: str, limit: int, progress: Progress) -> None:
-        self._cluster, self._database, self._limit = cluster, database, limit
-        self._progress, self._next = progress, 0.0
+    def __init__(self, load: _Load, remaining_s: Callable[[], float]) -> None:
+        self._load, self._remaining_s = load, remaining_s
+        self._began, self._next = time.monotonic(), 0.0
 
     def beat(self) -> None:
-        if time.monotonic() < self._next:
+        """Look once a second. :raises HostingError: ``child_deadline``, ``foreign_size``"""
+        now = time.monotonic()
+        if self._remaining_s() <= 0:
+            seconds = round(now - self._began)
+            self._end("child_deadline", program="The load", seconds=seconds, reason="none")
+        if now < self._next:
             return
-        facts = self._cluster.facts(self._database)
-        if facts and facts.size > self._limit:
-            raise HostingError("foreign_size", limit=self._limit)
-        self._progress(facts.size if facts else 0, 0, "Loading the dump")
-        self._next = time.monotonic() + _WATCH_S
+        facts = self._load.tools.cluster.facts(self._load.database)
+        size = facts.size if facts else 0
+        if size > self._load.limits.database:
+            self._end("foreign_size", limit=self._load.limits.database)
+        self._load.progress(size, 0, "Loading the dump")
+        self._next = now + _WATCH_S
+
+    def _end(self, code: str, **facts: object) -> None:
+        """End the server's side first: the client then leaves by itself, and at once."""
+        with self._load.tools.cluster.cursor() as cr:
+            self._load.role.end_sessions(cr)
+        raise HostingError(code, **facts)
 
 
 def guarded(blocks: Iterator[bytes]) -> Iterator[bytes]:

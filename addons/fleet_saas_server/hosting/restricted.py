@@ -141,6 +141,10 @@ class RestrictedRole:
         self._reset(cr, None)
         with contextlib.suppress(psycopg2.errors.InvalidCatalogName):
             cr.execute(self._sql("REVOKE ALL ON DATABASE {} FROM {}", database, self.name))
+        self.end_sessions(cr)
+
+    def end_sessions(self, cr: cursor) -> None:
+        """End the role's sessions, wherever they are and whatever they do."""
         cr.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = %s",
             [self.name],
