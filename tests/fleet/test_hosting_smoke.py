@@ -25,7 +25,9 @@ def fleet() -> Iterator[HostingFleet]:
 def test_an_operation_starts_within_half_a_second_of_being_asked_for(fleet: HostingFleet) -> None:
     for _again in range(10):
         fleet.run("check", "server")
-    waits = fleet.rows("SELECT extract(epoch FROM started - create_date) FROM saas_operation")
+    waits = fleet.rows(
+        "SELECT extract(epoch FROM started - create_date) FROM saas_operation WHERE kind = 'check'"
+    )
     assert len(waits) >= 10
     # Of the median, because other tests keep the machine busy meanwhile.
     assert statistics.median(float(seconds) for (seconds,) in waits) < START_S
