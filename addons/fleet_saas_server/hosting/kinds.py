@@ -14,6 +14,8 @@ from . import (
     reconcile,
     restore_work,
     snapshot_copy,
+    template,
+    template_copy,
 )
 from .kind import Kind
 
@@ -29,5 +31,7 @@ MODULES = (
     restore_work,
     pool_work,
     reconcile,
+    template,
+    template_copy,
 )
 KINDS: dict[str, Kind] = {kind.name: kind for module in MODULES for kind in module.KINDS}

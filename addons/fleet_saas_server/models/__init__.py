@@ -12,6 +12,8 @@ from . import saas_database_create
 from . import saas_pool_clone
 from . import saas_database_template_version
 from . import saas_database_template
+from . import saas_database_template_operations
+from . import saas_database_template_actions
 from . import saas_backup_place
 from . import saas_backup_policy
 from . import saas_backup_repository

@@ -93,7 +93,7 @@ class SaasDatabaseTemplate(models.Model):
         help="The modules on disk are not those that the published version was built from.",
     )
     compared_at = fields.Datetime("Compared With the Addons", readonly=True, copy=False)
-    in_use_count = fields.Integer("Used by Operations", compute="_compute_in_use_count")
+    in_use_count = fields.Integer("In Use", compute="_compute_in_use_count")
     operation_id = fields.Many2one(
         "saas.operation", "Running Operation", compute="_compute_operation_id"
     )
@@ -133,7 +133,7 @@ class SaasDatabaseTemplate(models.Model):
 
     def _compute_in_use_count(self):
         for template in self:
-            template.in_use_count = len(template.version_ids._get_users())
+            template.in_use_count = sum(template.version_ids.mapped("in_use_count"))
 
     def _compute_operation_id(self):
         targets = {template.id: target_of(template.code or "") for template in self}
@@ -233,5 +233,6 @@ class SaasDatabaseTemplate(models.Model):
         return list(dict.fromkeys(filter(None, re.split(r"[\s,;]+", self.module_names or ""))))
 
     def _published(self, version):
-        """Hear that another version is the published one now; a hook."""
-        self.write({"is_stale": bool(version.stale_modules)})
+        """Hear that another version is the published one now; the pool listens too."""
+        self.ensure_one()
+        self.write({"is_stale": bool(version.stale_modules), "compared_at": fields.Datetime.now()})

@@ -1,3 +1,5 @@
+from collections import Counter
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
@@ -9,8 +11,8 @@ TRANSITIONS = {
     "editing": ("building", "failed"),
     "published": ("previous", "retired"),
     "previous": ("published", "retired"),
-    "retired": (),
-    "failed": (),
+    "retired": ("published", "previous"),
+    "failed": ("building", "editing"),
 }
 
 
@@ -53,9 +55,13 @@ class SaasDatabaseTemplateVersion(models.Model):
     modules = fields.Json("Modules with Versions", readonly=True)
     module_count = fields.Integer("Modules", compute="_compute_module_count")
     stale_modules = fields.Json("Modules That Differ", readonly=True)
-    in_use_count = fields.Integer("Used by Operations", compute="_compute_in_use_count")
+    module_text = fields.Text("Installed", compute="_compute_texts")
+    stale_text = fields.Text("Differs From the Addons", compute="_compute_texts")
+    in_use_count = fields.Integer("In Use", compute="_compute_in_use_count")
     error = fields.Char("Reason", readonly=True)
-    edit_url = fields.Char("Address of the Copy", readonly=True)
+    edit_url = fields.Char("Address of the Copy", readonly=True, copy=False)
+    edit_login = fields.Char("Login", readonly=True, copy=False)
+    edit_uuid = fields.Char(readonly=True, copy=False, export_string_translation=False)
     edit_password = fields.Char(
         readonly=True,
         copy=False,
@@ -63,8 +69,8 @@ class SaasDatabaseTemplateVersion(models.Model):
         export_string_translation=False,
     )
 
-    _physical_uniq = models.Constraint(
-        "UNIQUE(physical)", "Two versions cannot have one name in PostgreSQL."
+    _physical_uniq = models.UniqueIndex(
+        "(physical) WHERE state <> 'failed'", "Two versions cannot have one name in PostgreSQL."
     )
     _number_uniq = models.Constraint(
         "UNIQUE(template_id, number)", "Two versions of a template cannot have one number."
@@ -88,15 +94,30 @@ class SaasDatabaseTemplateVersion(models.Model):
         for version in self:
             version.module_count = len(version.modules or {})
 
-    def _compute_in_use_count(self):
+    @api.depends("modules", "stale_modules")
+    def _compute_texts(self):
         for version in self:
-            version.in_use_count = len(version._get_users())
+            modules = sorted((version.modules or {}).items())
+            version.module_text = ", ".join(f"{name} {facts[0]}" for name, facts in modules)
+            stale = sorted((version.stale_modules or {}).items())
+            version.stale_text = ", ".join(f"{name} ({what})" for name, what in stale)
 
-    def _get_users(self):
-        """Return the unfinished operations that copy these versions."""
-        active = self.env["saas.operation"].sudo().search([("state", "in", ACTIVE)])
+    def _compute_in_use_count(self):
+        counts = self._get_user_counts()
+        for version in self:
+            version.in_use_count = counts.get(version.physical, 0)
+
+    def _get_user_counts(self):
+        """Return how many unfinished operations and ready clones depend on each version, by its name."""
+        counts = Counter()
         names = set(self.mapped("physical"))
-        return active.filtered(lambda each: (each.request or {}).get("source") in names)
+        operations = self.env["saas.operation"].sudo().search([("state", "in", ACTIVE)])
+        counts.update(
+            request["source"] for request in operations.mapped("request") if request.get("source")
+        )
+        clones = self.env["saas.pool.clone"].sudo().search([("source", "in", list(names))])
+        counts.update(clones.mapped("source"))
+        return {name: count for name, count in counts.items() if name in names}
 
     def _set_state(self, state, **values):
         """Change the state along `TRANSITIONS`, at once, with whatever else changes with it."""
@@ -127,3 +148,30 @@ class SaasDatabaseTemplateVersion(models.Model):
         others.filtered(lambda each: each.state == "published")._set_state("previous")
         self._set_state("published")
         self.template_id._published(self)
+
+    def _built(self, operation):
+        """Write what was built, and publish it."""
+        self.ensure_one()
+        facts = operation.result["close"]
+        self.write(
+            {
+                "built_at": operation.ended,
+                "seconds": operation.seconds,
+                "size_mb": facts["size"] / 2**20,
+                "files_mb": facts["file_bytes"] / 2**20,
+                "modules": facts["modules"],
+                "stale_modules": False,
+                "error": False,
+            }
+        )
+        self._publish()
+
+    def _reserve_again(self, state, operation):
+        """Take the place in the work of the template that a failed operation had given up."""
+        self.ensure_one()
+        others = self.template_id.version_ids - self
+        if self.state == state or others.filtered(lambda each: each.state == state):
+            raise UserError(
+                self.env._("%s is already worked on; wait for that.", self.template_id.name)
+            )
+        self._set_state(state, error=False)
