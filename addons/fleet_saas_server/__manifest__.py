@@ -24,6 +24,7 @@
         "views/saas_backup_views.xml",
         "views/saas_difference_views.xml",
         "views/saas_database_template_views.xml",
+        "views/saas_health_views.xml",
         "views/saas_server_menus.xml",
     ],
     "assets": {

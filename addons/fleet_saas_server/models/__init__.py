@@ -24,3 +24,4 @@ from . import saas_database_backup
 from . import saas_database_screen
 from . import saas_pool_template
 from . import saas_difference
+from . import saas_health_checks

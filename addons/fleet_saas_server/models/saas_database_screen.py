@@ -95,9 +95,18 @@ class SaasDatabase(models.Model):
             problems.append(self.env._("Failed: %s", self.failed_operation_id.kind_label))
         if self.state == "active" and self.purpose != "staging" and not self.last_backup:
             problems.append(self.env._("No verified backup"))
+        elif self.state == "active" and self.purpose != "staging" and self._is_backup_late():
+            problems.append(self.env._("Backup overdue"))
         if self.unknown_count and self.state == "active":
             problems.append(self.env._("Unknown credentials: %s", self.unknown_count))
         return problems
+
+    def _is_backup_late(self):
+        """Tell whether the newest verified backup is older than two rounds of the policy."""
+        self.ensure_one()
+        hours = 2 * (self._get_backup_policy().every_hours or 24)
+        limit = fields.Datetime.subtract(fields.Datetime.now(), hours=hours)
+        return not self.last_backup or self.last_backup < limit
 
     def _get_operations_domain(self):
         return Domain("target", "in", self.mapped("name"))

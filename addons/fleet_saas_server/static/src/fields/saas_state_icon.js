@@ -4,7 +4,7 @@ import { registry } from "@web/core/registry";
 import { formatSelection } from "@web/views/fields/formatters";
 import { standardFieldProps } from "@web/views/fields/standard_field_props";
 
-const ICONS = {
+export const STATE_ICONS = {
     pending: "fa-circle-o text-muted",
     running: "fa-circle-o-notch fa-spin text-info",
     done: "fa-check-circle text-success",
@@ -30,7 +30,7 @@ export class SaasStateIconField extends Component {
     }
 
     get icon() {
-        return ICONS[this.state] || "fa-circle-o";
+        return STATE_ICONS[this.state] || "fa-circle-o";
     }
 }
 

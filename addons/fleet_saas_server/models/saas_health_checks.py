@@ -1,0 +1,318 @@
+import logging
+
+import requests
+from dateutil.relativedelta import relativedelta
+
+from odoo import api, fields, models
+from odoo.tools import config, human_size
+
+from .. import settings
+from ..hosting import capacity
+from ..hosting.errors import HostingError
+from ..hosting.health import POSTGRES_MIN
+from .saas_errors import words
+from .saas_health import AMBER, GREEN, GREY, RED
+
+_logger = logging.getLogger(__name__)
+
+GATE_S = 3
+FAILED_DAYS = 7
+WAITS_MINUTES = 5
+LONG_S = 6 * 3600  # a backup's time limit, the longest of the usual operations
+ROOM_FACTOR = 5  # times the reserve: below that the disk is mentioned
+
+
+class SaasHealth(models.TransientModel):
+    """What is looked at while the screen is opened; nothing here takes longer than `GATE_S`."""
+
+    _inherit = "saas.health"
+
+    @api.model
+    def _check_runner(self):
+        title = self.env._("Runner of operations")
+        if self.env["saas.operation"]._has_runner():
+            says = self.env._("The job runner watches this database: operations start at once.")
+            return [self._row("runner", GREEN, title, says)]
+        todo = self.env._(
+            "Start Odoo with --load=base,rpc,web,queue_job, and with ODOO_QUEUE_JOB_CHANNELS=root:4 "
+            "in its environment."
+        )
+        cron = self.env.ref("fleet_saas_server.ir_cron_run_operations", raise_if_not_found=False)
+        if cron and cron.sudo().active and config["max_cron_threads"]:
+            says = self.env._(
+                "The job runner is not loaded. A scheduled action runs the operations instead, "
+                "one after another, and each begins up to a minute late."
+            )
+            return [self._row("runner", AMBER, title, says, todo)]
+        says = self.env._("Neither the job runner nor the scheduled action runs: nothing happens.")
+        return [self._row("runner", RED, title, says, todo)]
+
+    @api.model
+    def _check_operations(self):
+        now = fields.Datetime.now()
+        operations = self.env["saas.operation"]
+        waiting = operations.search_count(
+            [
+                ("state", "=", "queued"),
+                ("wait_operation", "=", False),
+                ("next_try", "=", False),
+                ("create_date", "<", now - relativedelta(minutes=WAITS_MINUTES)),
+            ]
+        )
+        failed = operations.search_count(
+            [("state", "=", "failed"), ("ended", ">", now - relativedelta(days=FAILED_DAYS))]
+        )
+        rows = []
+        if waiting:
+            says = self.env._("Waiting longer than %s minutes: %s", WAITS_MINUTES, waiting)
+            todo = self.env._("Look at the runner above, then at the server's log.")
+            rows.append(
+                self._row(
+                    "waiting",
+                    RED,
+                    self.env._("Waiting operations"),
+                    says,
+                    todo,
+                    "saas_operation_action",
+                )
+            )
+        title = self.env._("Failed operations")
+        if failed:
+            says = self.env._("In the last %s days: %s", FAILED_DAYS, failed)
+            todo = self.env._("Each says what it lacks; retry it when that is there.")
+            rows.append(
+                self._row("failed", AMBER, title, says, todo, "saas_operation_action_failed")
+            )
+        else:
+            says = self.env._("None in the last %s days.", FAILED_DAYS)
+            rows.append(self._row("failed", GREEN, title, says))
+        return rows
+
+    @api.model
+    def _check_postgres(self):
+        facts = self._get_postgres_facts()
+        says = self.env._(
+            "Version %(version)s, role %(role)s, max_connections %(connections)s.", **facts
+        )
+        state, todo = GREEN, ""
+        if facts["number"] < POSTGRES_MIN * 10000:
+            state = RED
+            todo = self.env._("Upgrade PostgreSQL: hosting needs version %s.", POSTGRES_MIN)
+        elif not facts["createdb"] and not facts["superuser"]:
+            state = RED
+            todo = self.env._(
+                "Let the role create databases: ALTER ROLE %s CREATEDB.", facts["role"]
+            )
+        elif facts["superuser"]:
+            state = AMBER
+            todo = self.env._(
+                "The role is a superuser: whoever breaks into Odoo owns the machine's databases. "
+                "ALTER ROLE %s NOSUPERUSER CREATEDB.",
+                facts["role"],
+            )
+        rows = [self._row("postgres", state, self.env._("PostgreSQL"), says, todo)]
+        return rows + self._check_public(facts["open"])
+
+    @api.model
+    def _check_public(self, names):
+        """Say which of our databases every role of the PostgreSQL server may connect to."""
+        title = self.env._("Other roles of PostgreSQL")
+        if not names:
+            says = self.env._("No other role may connect to a hosted database.")
+            return [self._row("public", GREEN, title, says)]
+        says = self.env._("Every role may connect to: %s", ", ".join(names[:5]))
+        todo = self.env._("REVOKE CONNECT ON DATABASE … FROM PUBLIC, in psql.")
+        return [self._row("public", AMBER, title, says, todo)]
+
+    @api.model
+    def _get_postgres_facts(self):
+        self.env.cr.execute(
+            "SELECT current_setting('server_version_num')::int, current_setting('server_version'), "
+            "current_setting('max_connections')::int, rolname, rolcreatedb, rolsuper "
+            "FROM pg_roles WHERE rolname = current_user"
+        )
+        number, version, connections, role, createdb, superuser = self.env.cr.fetchone()
+        hosted = self.env["saas.database"].search([("state", "!=", "dropped")])
+        self.env.cr.execute(
+            "SELECT datname FROM pg_database WHERE datname = ANY(%s) "
+            "AND has_database_privilege('public', oid, 'CONNECT') ORDER BY datname",
+            [hosted.filtered("physical").mapped("physical")],
+        )
+        return {
+            "number": number,
+            "version": version.partition(" ")[0],
+            "connections": connections,
+            "role": role,
+            "createdb": createdb,
+            "superuser": superuser,
+            "open": [name for [name] in self.env.cr.fetchall()],
+        }
+
+    @api.model
+    def _check_programs(self):
+        """Say what the last operation ``check`` found."""
+        title = self.env._("Programs and folders")
+        ended = self.env["saas.operation"].search(
+            [("kind", "=", "check"), ("state", "in", ("done", "failed"))], limit=1
+        )
+        if not ended:
+            says = self.env._("They were not looked at yet.")
+            return [self._row("programs", GREY, title, says, self.env._("Press Check Now."))]
+        if ended.state == "failed":
+            todo = self.env._("Then press Check Now.")
+            return [
+                self._row("programs", RED, title, ended.error, todo, "saas_operation_action_failed")
+            ]
+        says = ", ".join(
+            ended.step_ids.filtered(lambda step: step.name != "postgres").mapped("evidence_text")
+        )
+        return [self._row("programs", GREEN, title, says)]
+
+    @api.model
+    def _check_room(self):
+        """Say whether one more database would be let in."""
+        title = self.env._("Room for another database")
+        limits = capacity.Limits()
+        try:
+            machine = capacity.facts(self.env["saas.operation"]._get_host())
+        except HostingError as error:
+            return [self._row("room", RED, title, words(self.env, error.code, error.facts))]
+        refusal = capacity.check(machine, capacity.Wanted(0), limits)
+        if refusal:
+            return [self._row("room", RED, title, words(self.env, refusal.code, refusal.facts))]
+        says = self.env._(
+            "%(disk)s of disk and %(memory)s of memory are free; PostgreSQL has %(used)s of "
+            "%(limit)s connections in use.",
+            disk=human_size(machine.disk_free),
+            memory=human_size(machine.memory_free) or "?",
+            used=machine.connections,
+            limit=machine.connection_limit,
+        )
+        if machine.disk_free < limits.disk_reserve * ROOM_FACTOR:
+            todo = self.env._("The disk is nearly full: free some space.")
+            return [self._row("room", AMBER, title, says, todo)]
+        return [self._row("room", GREEN, title, says)]
+
+    @api.model
+    def _check_gate(self):
+        """Ask the hosted process whether its gate is in."""
+        title = self.env._("Process of the hosted databases")
+        url = self.env["saas.operation"]._get_host().hosted_url
+        try:
+            answer = requests.get(f"{url}/fleet/gate", timeout=GATE_S, allow_redirects=False)
+            gate = answer.json() if answer.status_code == 200 else {}
+        except (requests.RequestException, ValueError) as error:
+            _logger.info("the gate at %s does not answer: %s", url, type(error).__name__)
+            gate = {}
+        if gate.get("gate") != "on":
+            says = self.env._("At %s nobody answers for the hosted databases.", url)
+            todo = self.env._(
+                "Start a second Odoo with --load=base,rpc,web,fleet_saas_server, and say where it "
+                "listens: fleet_hosted_url in odoo.conf."
+            )
+            return [self._row("gate", RED, title, says, todo)]
+        if gate.get("error"):
+            return [self._row("gate", RED, title, str(gate["error"].get("message")))]
+        says = self.env._(
+            "It answers at %(url)s and serves %(count)s databases.",
+            url=url,
+            count=gate.get("databases", 0),
+        )
+        return [self._row("gate", GREEN, title, says)]
+
+    @api.model
+    def _check_secret_key(self):
+        title = self.env._("Encryption key")
+        try:
+            settings.decrypt(settings.encrypt("probe"))
+            stored = self.env["saas.backup.repository"].sudo().search([], limit=1)
+            if stored:
+                settings.decrypt(stored.secret)
+        except HostingError as error:
+            return [self._row("key", RED, title, words(self.env, error.code, error.facts))]
+        except ValueError:
+            says = self.env._("fleet_secret_keys in odoo.conf holds something that is no key.")
+            todo = self.env._("odoo-bin fleet secret-key prints a new one.")
+            return [self._row("key", RED, title, says, todo)]
+        says = self.env._("It is set, and what is stored can be read.")
+        return [self._row("key", GREEN, title, says)]
+
+    @api.model
+    def _check_limits(self):
+        """Say whether this process lets long operations live."""
+        title = self.env._("Limits of this process")
+        low = [
+            f"{name} = {config[name]}"
+            for name in ("limit_time_real", "limit_time_cpu" if config["workers"] else "")
+            if name and 0 < config[name] < LONG_S
+        ]
+        rows = []
+        if low:
+            says = self.env._(
+                "%s: an operation that takes longer is killed and begins again.", ", ".join(low)
+            )
+            todo = self.env._(
+                "Set it to %s or more in odoo.conf of this process; the hosted process keeps its own.",
+                LONG_S,
+            )
+            rows.append(self._row("limits", AMBER, title, says, todo))
+        else:
+            says = self.env._("Operations may take as long as a large backup needs.")
+            rows.append(self._row("limits", GREEN, title, says))
+        if config["list_db"]:
+            says = self.env._("list_db is on: strangers see the names of databases.")
+            todo = self.env._("Set list_db = False in odoo.conf.")
+            rows.append(self._row("list_db", AMBER, self.env._("Database manager"), says, todo))
+        return rows
+
+    @api.model
+    def _check_backups(self):
+        title = self.env._("Backups")
+        databases = self.env["saas.database"].search(
+            [("state", "in", ("active", "suspended")), ("purpose", "!=", "staging")]
+        )
+        without = databases.filtered(lambda database: not database.last_backup)
+        late = (databases - without).filtered(lambda database: database._is_backup_late())
+        if not databases:
+            return [
+                self._row("backups", GREEN, title, self.env._("There is nothing to back up yet."))
+            ]
+        if not without | late:
+            oldest = min(databases.mapped("last_backup"))
+            says = self.env._(
+                "Every database has a verified backup; the oldest of them is of %s.",
+                fields.Datetime.context_timestamp(self, oldest).strftime("%Y-%m-%d %H:%M"),
+            )
+            return [self._row("backups", GREEN, title, says)]
+        parts = []
+        if without:
+            parts.append(self.env._("Without a verified backup: %s.", self._shorten(without)))
+        if late:
+            parts.append(self.env._("Overdue: %s.", self._shorten(late)))
+        todo = self.env._("Look at the failed backups, or take one now.")
+        return [
+            self._row(
+                "backups",
+                RED if late else AMBER,
+                title,
+                " ".join(parts),
+                todo,
+                "saas_backup_action",
+            )
+        ]
+
+    @api.model
+    def _shorten(self, databases):
+        names = ", ".join(databases[:5].mapped("name"))
+        return f"{names}, …" if len(databases) > 5 else names
+
+    @api.model
+    def _check_differences(self):
+        title = self.env._("Records and reality")
+        count = self.env["saas.difference"].search_count([("solved", "=", False)])
+        if not count:
+            says = self.env._("No difference is open.")
+            return [self._row("differences", GREEN, title, says)]
+        says = self.env._("Open differences: %s", count)
+        todo = self.env._("Each comes with its repair.")
+        return [self._row("differences", AMBER, title, says, todo, "saas_difference_action")]
