@@ -44,8 +44,8 @@ def confirm(
     """
     watched = repository.watched(progress, remaining_s)
     failpoint("backup.before_confirm")
-    found = fetch_manifest(watched, backup, keys)
     watched.check()
+    found = fetch_manifest(watched, backup, keys)
     failpoint("backup.confirmed")
     return found.manifest
 

@@ -54,6 +54,12 @@ sentences(
 
 # What restic and its S3 client say, by what to do about it; the first that fits decides.
 _REASONS = (
+    (
+        "repository_damaged",
+        HostingError,
+        r"ciphertext verification failed|wrong hash|not found in (repository|index)"
+        r"|invalid data returned|NoSuchKey|specified key does not exist|pack \w+: does not exist",
+    ),
     ("storage_full", HostingError, r"no space left on device|disk quota exceeded|QuotaExceeded"),
     (
         "storage_refused",
@@ -363,6 +369,10 @@ class Repository:
                 return kind(code, location=location, reason=reason)
         if ended.stopped:
             seconds = round(ended.seconds)
+            # restic tries a silent storage again for a quarter of an hour without a word.
+            if ":" in self.location and "context canceled" in ended.errors:
+                reason = f"it did not answer or was too slow for {seconds} seconds"
+                return Retryable("storage_unreachable", location=location, reason=reason)
             return HostingError("child_deadline", program="restic", seconds=seconds, reason=reason)
         return HostingError("restic_failed", what=what_for, reason=reason)
 
