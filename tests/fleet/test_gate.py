@@ -252,12 +252,14 @@ def in_process(hosted: GatedOdoo, source: str, *options: str) -> subprocess.Comp
 
 ASK = """
 server.load_server_wide_modules()
-from odoo.addons.fleet_saas_server.gate import guard
+from odoo.addons.fleet_saas_server.gate import application, guard
 birch, cedar = {databases!r}
 print(odoo.service.db.list_dbs(True) == server.cron_database_list() == [cedar])
 print(odoo.http.db_filter([birch, cedar], host="cedar.hosted.example:80") == [cedar])
 print(odoo.http.db_list(True, host="birch.hosted.example") == [])
 print(odoo.http.db_filter([birch], host="birch.hosted.example") == [])
+print(application._is_local({{"REMOTE_ADDR": "127.0.0.1"}}, "localhost:80"))
+print(not application._is_local({{"REMOTE_ADDR": "10.1.1.1"}}, "localhost:80"))
 print(guard.host_header({{"HTTP_HOST": "a.b", "HTTP_X_FORWARDED_HOST": "c.d"}}))
 """
 
@@ -266,9 +268,9 @@ def test_the_lists_of_databases_are_the_active_routes(hosted: GatedOdoo, routes:
     set_state(hosted, routes, SUSPENDED)
     source = ASK.format(databases=[hosted.database(BIRCH), hosted.database(CEDAR)])
     result = in_process(hosted, source, LOAD)
-    assert result.stdout.split() == ["True"] * 4 + ["a.b"], result.stderr
+    assert result.stdout.split() == ["True"] * 6 + ["a.b"], result.stderr
     result = in_process(hosted, source, LOAD, "--proxy-mode")
-    assert result.stdout.split() == ["True"] * 4 + ["c.d"], result.stderr
+    assert result.stdout.split() == ["True"] * 6 + ["c.d"], result.stderr
 
 
 def test_the_master_password_opens_nothing(hosted: GatedOdoo) -> None:

@@ -43,7 +43,7 @@ def gated(guard: Guard, original: Callable) -> Callable:
 def _answer(guard: Guard, environ: dict, header: str, route: Route | None) -> Response | None:
     """Return what is answered in Odoo's place, None when the request goes through."""
     path = environ.get("PATH_INFO", "")
-    if path == HEALTH_PATH and route is None and _is_local(environ, header):
+    if path == HEALTH_PATH and _is_local(environ, header):
         return _health(guard)
     if route is None and guard.routes.error and not guard.routes.table:
         return pages.unavailable(environ)

@@ -1,6 +1,7 @@
 """Which database the current request may open, and which one anything else of the process may."""
 
 import contextvars
+import logging
 from pathlib import Path
 
 import psycopg2
@@ -54,7 +55,10 @@ class Guard:
         else:
             allowed = database in self.routes.active_databases() or database in config["db_name"]
         if not allowed:
-            raise psycopg2.OperationalError(f'FATAL:  database "{database}" does not exist\n')
+            error = psycopg2.OperationalError(f'FATAL:  database "{database}" does not exist\n')
+            # One line in the log, not a traceback for everybody who tries names (odoo.http).
+            error.loglevel = logging.WARNING
+            raise error
 
 
 def host_header(environ: dict) -> str:
