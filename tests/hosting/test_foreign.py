@@ -30,6 +30,8 @@ from support.archives import (
 from support.backups import cluster, pg_bin
 from support.marks import server_uuid
 
+from fleetdev import hosted
+
 MB = 1 << 20
 
 
@@ -41,10 +43,11 @@ class Machine:
     folder: Path
     tools: PgTools
     role: restricted.RestrictedRole
+    hidden: str = ""
 
     def restore(self, path: Path, limits: ForeignLimits | None = None) -> str:
         """Restore an archive; return the name of the hidden database."""
-        hidden = names.hidden_name("foreign")
+        self.hidden = hidden = names.hidden_name("foreign")
         filestore = self.folder / "filestore" / hidden
         foreign.restore_foreign(
             self.tools,
@@ -68,32 +71,28 @@ class Machine:
         assert self.left() == []
 
     def databases(self) -> list[str]:
-        return [
-            facts.name
-            for facts in cluster().all_facts()
-            if facts.mark and facts.mark.server == self.server
-        ]
+        return [name for name, server in hosted.marks().items() if server == self.server]
 
     def left(self) -> list[str]:
         """Return what is left: databases, folders, processes, sessions, settings of the role."""
         with cluster().cursor() as cr:
-            cr.execute("SELECT pid FROM pg_stat_activity WHERE usename = %s", [self.role.name])
+            cr.execute("SELECT pid FROM pg_stat_activity WHERE datname = %s", [self.hidden])
             sessions = [f"session {pid}" for (pid,) in cr.fetchall()]
             cr.execute("SELECT rolconfig FROM pg_roles WHERE rolname = %s", [self.role.name])
             settings = [
                 text for text in cr.fetchone()[0] if not text.startswith("temp_file_limit=")
             ]
         folders = [str(path) for path in (self.folder / "filestore").glob("*")]
-        return self.databases() + folders + _processes(self.role.name) + sessions + settings
+        return self.databases() + folders + _processes(self.hidden) + sessions + settings
 
 
-def _processes(role: str) -> list[str]:
-    """Return the clients that run as the restricted role."""
+def _processes(database: str) -> list[str]:
+    """Return the clients of a database."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             line = entry.joinpath("cmdline").read_bytes().decode(errors="replace")
-            if f"--username={role}" in line:
+            if f"--dbname={database}" in line:
                 found.append(line)
     return found
 

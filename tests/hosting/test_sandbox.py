@@ -22,8 +22,6 @@ from hosting.postgres import Mark
 from support.backups import cluster
 from support.marks import server_uuid
 
-from fleetdev import paths
-
 # Runs in a process of its own, which may belong to another user.
 RUN = """
 import json, subprocess, sys
@@ -44,7 +42,7 @@ def package() -> Iterator[Path]:
     """A copy of the package that every user can read, with room for files of that user."""
     with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
         os.chmod(folder, 0o755)
-        source = paths.ADDONS / "fleet_saas_server" / "hosting"
+        source = Path(sandbox.__file__).parent
         shutil.copytree(source, Path(folder, "hosting"), ignore=shutil.ignore_patterns("__*"))
         Path(folder, "hosting", "__init__.py").touch()
         yield Path(folder)

@@ -25,7 +25,7 @@ from psycopg2.extensions import connection, cursor, encrypt_password
 
 from .errors import HostingError, Retryable, sentences
 from .names import is_hidden
-from .postgres import Cluster
+from .postgres import Cluster, Mark
 
 _LOCK = 0x666C6565  # first half of the advisory lock's key; the second is the role's oid
 
@@ -95,18 +95,18 @@ class RestrictedRole:
             cr.execute(self._sql("REVOKE ALL ON DATABASE {} FROM {}", name, self.name))
 
     def _enterable(self, cr: cursor) -> list[str]:
+        """Return the databases of ours that the role may connect to."""
         cr.execute(
-            "SELECT datname FROM pg_database WHERE datallowconn "
-            "AND has_database_privilege(%s, oid, 'CONNECT')",
+            "SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database "
+            "WHERE datallowconn AND has_database_privilege(%s, oid, 'CONNECT') ORDER BY datname",
             [self.name],
         )
-        enterable = {name for (name,) in cr.fetchall()}
-        ours = {
-            facts.name
-            for facts in self.cluster.all_facts()
-            if facts.mark and facts.mark.server == self.server
-        }
-        return sorted(enterable & (ours | set(self.also)))
+        found = []
+        for name, comment in cr.fetchall():
+            mark = Mark.read(comment)
+            if name in self.also or (mark and mark.server == self.server):
+                found.append(name)
+        return found
 
     @contextlib.contextmanager
     def lent(self, database: str) -> Iterator[str]:
