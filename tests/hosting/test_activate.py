@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import trap
@@ -168,6 +169,20 @@ def test_a_clone_of_a_sealed_clone_goes_live_with_what_the_first_source_had(cr: 
     seal_in(cr, addons=ADDONS, identity=NEW.replace("1", "9"), purpose="customer")
     activate_in(cr, base_url=URL, mail_server=SERVER)
     assert live(cr) == before
+
+
+def test_a_ribbon_of_another_module_goes_too_even_when_sealed_twice(
+    cr: cursor, tmp_path: Path
+) -> None:
+    cr.execute("UPDATE ir_ui_view SET active = false, key = 'acme.test_copy' WHERE id = 100")
+    show = "UPDATE ir_ui_view SET active = true WHERE key = 'acme.test_copy'"
+    addons = trap.addons_with(tmp_path, show)
+    for _time in range(2):
+        seal_in(cr, addons=addons, identity=NEW, purpose="customer")
+    shown = "SELECT active FROM ir_ui_view WHERE id = 100"
+    assert trap.value(cr, shown) is True
+    assert activate_in(cr, base_url=URL, mail_server=None).ribbons == 3
+    assert trap.value(cr, shown) is False
 
 
 def test_a_failure_leaves_the_clone_sealed(monkeypatch: pytest.MonkeyPatch) -> None:

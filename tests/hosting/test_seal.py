@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import statistics
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import trap
 from hosting import seal_plan
 from hosting.errors import HostingError
-from hosting.modules import AddonsPath
 from hosting.seal import RULES, SealReport, SourceFacts, seal, seal_in
 from hosting.seal_rules import KEEP, Rule
 from hosting.verify import verify, verify_in
@@ -143,9 +145,49 @@ def test_a_token_of_the_source_is_recognised(cr: cursor, column: str) -> None:
 
 def test_the_identity_of_the_source_is_refused(cr: cursor) -> None:
     report = sealed(cr)
-    same = SourceFacts(NEW, report.source.secret)
-    with pytest.raises(HostingError, match="uuid"):
-        verify_in(cr, identity=NEW, source=same)
+    secret = trap.parameter(cr, "database.secret")
+    for facts, named in (
+        (replace(report.source, uuid=NEW), "uuid"),
+        (replace(report.source, secret=hashlib.sha256(secret.encode()).hexdigest()), "secret"),
+    ):
+        with pytest.raises(HostingError, match=named):
+            verify_in(cr, identity=NEW, source=facts)
+
+
+class WatchedCursor(cursor):
+    """A cursor that notes whether its transaction may write, after each statement."""
+
+    seen: ClassVar[list[str]] = []
+
+    def execute(self, *arguments: object) -> None:
+        super().execute(*arguments)
+        with self.connection.cursor(cursor_factory=cursor) as other:
+            other.execute("SHOW transaction_read_only")
+            self.seen.append(other.fetchone()[0])
+
+
+def test_verification_can_write_nothing() -> None:
+    with trap.database("watched") as name:
+        with trap.connected(name) as opened:
+            report = seal(opened, addons=ADDONS, identity=NEW, purpose="trial")
+        with trap.connected(name) as second:
+            second.cursor_factory = WatchedCursor
+            verify(second, identity=NEW, source=report.source)
+    assert set(WatchedCursor.seen) == {"on"} and len(WatchedCursor.seen) > 3
+
+
+@pytest.mark.parametrize("point", ["seal.neutralised", "seal.before_commit"])
+def test_a_failure_in_the_middle_leaves_the_clone_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    monkeypatch.setenv("FLEET_TEST_FAILPOINTS_ALLOWED", "1")
+    monkeypatch.setenv("FLEET_FAILPOINTS", f"{point}=error")
+    with trap.database("middle") as name, trap.connected(name) as opened:
+        with pytest.raises(HostingError, match="failure"):
+            seal(opened, addons=ADDONS, identity=NEW, purpose="trial")
+        with opened.cursor() as cr:
+            assert trap.parameter(cr, "database.is_neutralized") is None
+            assert trap.value(cr, "SELECT count(*) FROM res_users_apikeys") == 1
 
 
 def test_a_second_seal_keeps_what_was_live_and_adds_no_second_dummy(cr: cursor) -> None:
@@ -154,7 +196,7 @@ def test_a_second_seal_keeps_what_was_live_and_adds_no_second_dummy(cr: cursor) 
     assert len(first.crons) == live - 1  # all but the clean-up
     assert second.crons == first.crons and second.ribbons == first.ribbons != []
     assert trap.record(cr)["crons"] == first.crons
-    assert trap.value(cr, "SELECT count(*) FROM ir_mail_server WHERE active") == 1
+    assert trap.value(cr, "SELECT count(*) FROM ir_mail_server WHERE smtp_host = 'invalid'") == 1
 
 
 def test_a_staging_copy_may_keep_logins_but_nothing_else(cr: cursor) -> None:
@@ -222,17 +264,8 @@ def test_a_module_without_a_folder_stops_the_clone_with_its_name(cr: cursor) -> 
     assert caught.value.code == "module_missing"
 
 
-def _module(folder: Path, statements: str) -> AddonsPath:
-    """Return the addons path with a neutralize.sql of the test's own for the module ``sms``."""
-    data = folder / "sms" / "data"
-    data.mkdir(parents=True)
-    (folder / "sms" / "__manifest__.py").write_text("{'version': '1.0'}")
-    (data / "neutralize.sql").write_text(statements)
-    return AddonsPath([folder, *ADDONS.folders])
-
-
 def test_a_neutralize_sql_that_fails_is_named_and_nothing_is_kept(tmp_path: Path) -> None:
-    addons = _module(tmp_path, "UPDATE sms_sms SET state = 'x'; SELECT 1/0")
+    addons = trap.addons_with(tmp_path, "UPDATE sms_sms SET state = 'x'; SELECT 1/0")
     with trap.database("fails") as name, trap.connected(name) as opened:
         with pytest.raises(HostingError, match="sms") as caught:
             seal(opened, addons=addons, identity=NEW, purpose="trial")
@@ -243,7 +276,7 @@ def test_a_neutralize_sql_that_fails_is_named_and_nothing_is_kept(tmp_path: Path
 
 
 def test_a_neutralize_sql_that_commits_is_refused(tmp_path: Path) -> None:
-    addons = _module(tmp_path, "COMMIT; BEGIN")
+    addons = trap.addons_with(tmp_path, "COMMIT; BEGIN")
     with trap.database("commits") as name, trap.connected(name) as opened:
         with pytest.raises(HostingError) as caught:
             seal(opened, addons=addons, identity=NEW, purpose="trial")
@@ -273,7 +306,7 @@ def test_a_clone_of_a_neutralised_source_says_that_it_does_not_know_what_was_liv
 
 
 def test_identity_of_a_module_changes_with_its_files_only(tmp_path: Path) -> None:
-    addons = _module(tmp_path, "SELECT 1")
+    addons = trap.addons_with(tmp_path, "SELECT 1")
     before = addons.identity("sms")
     assert before.version == "1.0" and addons.identity("sms") == before
     (tmp_path / "sms" / "static.png").write_bytes(b"picture")

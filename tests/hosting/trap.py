@@ -7,6 +7,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg2
 from hosting.modules import AddonsPath
@@ -155,6 +156,15 @@ def addons_path() -> AddonsPath:
     """Return where the tests' Odoo finds its modules."""
     source = odoo_source.read()["python_path"]
     return AddonsPath([os.path.join(source, "odoo", "addons"), paths.ADDONS, paths.DEMO_ADDONS])
+
+
+def addons_with(folder: Path, statements: str) -> AddonsPath:
+    """Return the addons path with a neutralize.sql of the test's own for the module ``sms``."""
+    data = folder / "sms" / "data"
+    data.mkdir(parents=True)
+    (folder / "sms" / "__manifest__.py").write_text("{'version': '1.0'}")
+    (data / "neutralize.sql").write_text(statements)
+    return AddonsPath([folder, *addons_path().folders])
 
 
 @contextmanager
