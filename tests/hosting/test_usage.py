@@ -118,7 +118,7 @@ def test_a_locked_database_is_given_up_and_tried_later(
 
 
 def test_what_is_not_odoo_or_not_there_is_named(tmp_path: Path) -> None:
-    for name, code in (("postgres", "not_odoo"), ("fleet_nowhere", "no_database")):
+    for name, code in (("postgres", "usage_not_odoo"), ("fleet_nowhere", "no_database")):
         with pytest.raises(HostingError) as caught:
             usage.measure(Cluster(), name, tmp_path, sessions={}, requests={})
         assert caught.value.code == code

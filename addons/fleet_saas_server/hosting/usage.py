@@ -26,7 +26,7 @@ SESSION_S = 7 * 86400
 _SESSION_BYTES = 1 << 20
 
 sentences(
-    not_odoo="The database %(name)s is not an Odoo database (%(reason)s), so its usage cannot be "
+    usage_not_odoo="The database %(name)s is not an Odoo database (%(reason)s), so its usage cannot be "
     "measured.",
     usage_slow="Measuring the usage of %(name)s took longer than %(seconds)s seconds; "
     "it is tried again later.",
@@ -77,7 +77,7 @@ def measure(
 
     :param sessions: by database, of `sessions_by_database`: one walk for all of them
     :param requests: by database, of ``counts.requests_of``
-    :raises HostingError: ``no_database``, ``not_odoo``
+    :raises HostingError: ``no_database``, ``usage_not_odoo``
     :raises Retryable: ``usage_slow``, ``postgres_down``
     """
     try:
@@ -89,7 +89,7 @@ def measure(
         raise Retryable("usage_slow", name=database, seconds=STATEMENT_S) from error
     except (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn) as error:
         reason = str(error).splitlines()[0]
-        raise HostingError("not_odoo", name=database, reason=reason) from error
+        raise HostingError("usage_not_odoo", name=database, reason=reason) from error
     count, size = files.usage(filestore)
     return Usage(
         filestore_files=count,

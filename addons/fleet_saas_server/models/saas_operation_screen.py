@@ -4,6 +4,7 @@ from odoo import api, fields, models
 from odoo.tools import human_size
 
 from ..hosting.journal import ACTIVE
+from .saas_operation_labels import BYTE_FACTS
 
 LONG = 60  # characters of one fact that are shown
 
@@ -155,7 +156,7 @@ class SaasOperationStep(models.Model):
             return ""
         if isinstance(value, bool):
             value = self.env._("yes") if value else self.env._("no")
-        elif name.endswith("bytes"):
+        elif name.endswith("bytes") or name in BYTE_FACTS:
             value = human_size(value)
         elif name.endswith("_mb"):
             value = human_size(value * 2**20)

@@ -8,6 +8,7 @@ from odoo.tools.translate import LazyTranslate
 _lt = LazyTranslate(__name__)
 
 SENTENCES = {
+    "already_ours": _lt("The database %(name)s is hosted by this server already."),
     "archive_broken": _lt(
         "The archive is damaged (%(reason)s). Get a complete copy and try again."
     ),
@@ -31,12 +32,21 @@ SENTENCES = {
     "bad_host_name": _lt(
         "%(host)s is not a host name: write it in lower case, without a port, each part of letters, digits and hyphens."
     ),
+    "bad_idempotency_key": _lt(
+        "The idempotency key must be 8 to 100 letters, digits, dots, colons, hyphens or underscores."
+    ),
     "bad_key": _lt("This is no Ed25519 key: %(reason)s."),
     "bad_manifest": _lt(
+        "The manifest of the backup %(backup)s cannot be read: %(reason)s. Choose another backup, and verify the repository."
+    ),
+    "bad_module_manifest": _lt(
         "The manifest of the module %(module)s cannot be read (%(reason)s). Repair the module's folder."
     ),
     "bad_name": _lt(
         "%(name)s is not a valid name: use 3 to 42 lower-case letters, digits and hyphens, beginning with a letter and ending with a letter or a digit."
+    ),
+    "bad_parameter": _lt(
+        "%(key)s is not a system parameter: a key is 1 to 200 letters, digits, dots, hyphens and underscores, its value a text of at most 100000 characters, or null to remove it."
     ),
     "bad_route": _lt(
         "The route of %(host)s is not valid (%(what)s). Run the reconciliation to write the routes again."
@@ -54,16 +64,30 @@ SENTENCES = {
     "client_older": _lt(
         "pg_dump and pg_restore of PostgreSQL %(client)s cannot work with %(what)s of PostgreSQL %(server)s. Install the programs of PostgreSQL %(server)s or newer and name their folder in the server's configuration."
     ),
+    "connections_full": _lt(
+        "With %(databases)s databases the hosted Odoo can open %(needed)s connections to PostgreSQL, which has %(limit)s to give. Raise max_connections, or lower db_maxconn or the number of workers."
+    ),
+    "control_database": _lt("The database %(name)s is a control database and cannot be hosted."),
+    "country_unknown": _lt("There is no country with the code %(country)s."),
     "damaged_dump": _lt(
         "The dump of the backup %(backup)s does not match its manifest (%(what)s)."
     ),
     "damaged_file": _lt(
         "The file %(file)s of %(database)s does not match its checksum; restore it from a backup, then try again."
     ),
+    "databases_full": _lt(
+        "This server hosts %(databases)s databases, its limit is %(limit)s. Remove one, or raise the limit."
+    ),
     "deadline": _lt(
         "The operation took longer than %(minutes)s minutes and was stopped. Look at the step it was in, then retry."
     ),
+    "disk_full": _lt(
+        "The new database needs %(needed_mb)s MB on %(folder)s and %(reserve_mb)s MB are to stay free, but only %(free_mb)s MB are free. Free some space, or remove databases."
+    ),
     "dump_failed": _lt("PostgreSQL could not dump the database %(name)s: %(reason)s"),
+    "edit_password": _lt(
+        "The one-time password of the checked-out copy cannot be read. Discard the copy, then check out again."
+    ),
     "extension_missing": _lt(
         "The database needs PostgreSQL's extension %(extension)s, which this server cannot give it. Install it, or let an administrator of PostgreSQL mark it as trusted."
     ),
@@ -75,14 +99,44 @@ SENTENCES = {
     "folder_in_the_way": _lt(
         "The folder %(folder)s already exists; files of a former database of this name are still there. Run the reconciliation, or move them away."
     ),
+    "foreign_dump": _lt("The archive's dump was refused by PostgreSQL: %(reason)s"),
+    "foreign_not_odoo": _lt(
+        "The archive is refused: its database is no Odoo database (%(reason)s)."
+    ),
+    "foreign_objects": _lt(
+        "The archive is refused: its database holds things that Odoo does not make and that would run with this server's rights: %(objects)s. Remove them and make a new archive."
+    ),
+    "foreign_size": _lt(
+        "The archive was refused: its database grew beyond %(limit)s bytes. If it is to be trusted, raise the limit in the server's configuration."
+    ),
+    "gate_missing": _lt(
+        "The Odoo at %(url)s serves databases without the gate, so one customer could open another's. Start it with --load=base,rpc,web,fleet_saas_server."
+    ),
     "gave_up": _lt(
         "The operation was interrupted %(attempts)s times in the same step, %(step)s. Look for the reason in the server's log, then retry."
     ),
+    "has_snapshots": _lt("The database %(name)s still has %(count)s snapshots. Drop them first."),
     "key_reused": _lt("The key %(key)s was used before for another request. Use a new key."),
+    "language_missing": _lt(
+        "The language %(language)s is not installed in the template. Install it there and publish a new version, or choose another language."
+    ),
+    "login_taken": _lt("The login %(login)s already belongs to another user of the database."),
+    "memory_full": _lt(
+        "The new database needs about %(needed_mb)s MB of memory and %(reserve_mb)s MB are to stay free, but only %(free_mb)s MB are available. Add memory, or lower the number of workers."
+    ),
     "missing_argument": _lt("%(kind)s needs the argument %(argument)s."),
     "module_missing": _lt(
         "The module %(module)s is installed in the database, but has no folder on this server's addons path, so what it would switch off in a copy is not known. Add its folder to addons_path, or uninstall it."
     ),
+    "module_needed": _lt("The module %(module)s cannot be uninstalled: the server needs it."),
+    "module_not_installed": _lt("The module %(module)s is not installed in %(name)s."),
+    "module_unknown": _lt(
+        "There is no module %(module)s on this server's addons path. Check its spelling, or add its folder."
+    ),
+    "modules_interrupted": _lt(
+        "The work on the modules of %(name)s was interrupted, so the database is as it was before. Try again."
+    ),
+    "modules_not_done": _lt("Odoo ended without an error, but the module %(module)s is %(state)s."),
     "name_taken": _lt("The name %(name)s is taken. Choose another one."),
     "neutralize_commits": _lt(
         "A neutralize.sql of the installed modules ended the transaction, so a copy could be seen half sealed. The copy is thrown away; take COMMIT out of that file."
@@ -91,6 +145,9 @@ SENTENCES = {
         "Switching off what the module %(module)s does in a copy failed: %(reason)s. The copy is thrown away; repair data/neutralize.sql of that module."
     ),
     "newest_kept": _lt("The newest verified backup is never removed."),
+    "no_administrator": _lt(
+        "The database has no user base.user_admin; name its administrator by hand."
+    ),
     "no_backup": _lt("There is no complete backup %(backup)s in the repository."),
     "no_createdb": _lt(
         "The PostgreSQL role %(role)s may not create databases: ALTER ROLE … CREATEDB."
@@ -99,8 +156,15 @@ SENTENCES = {
     "no_digest": _lt(
         "pg_dump ended without leaving its size and checksum, so the backup does not count."
     ),
+    "no_edit_copy": _lt("The checked-out copy %(name)s is gone. Discard it, then check out again."),
+    "no_final_backup": _lt(
+        "The database %(name)s has no verified final backup, so it is not dropped. Back it up, wait until the backup is verified, then try again."
+    ),
     "no_repository": _lt(
         "There is no backup repository at %(location)s. Check the address; if the backups there were lost on purpose, create the repository again."
+    ),
+    "no_reset_link": _lt(
+        "%(name)s lacks the module auth_signup, so there is no link to choose a password. Give the administrator a password instead."
     ),
     "no_route": _lt("No route leads from %(host)s to a database."),
     "no_sandbox": _lt(
@@ -111,7 +175,46 @@ SENTENCES = {
     ),
     "not_hidden": _lt("%(name)s is not a hidden database, and a restore never touches any other."),
     "not_odoo": _lt("The database %(name)s holds no Odoo: its table %(table)s is missing."),
+    "not_odoo_19": _lt("The database %(name)s holds no Odoo 19 (%(found)s was found)."),
     "not_ours": _lt("The database %(name)s was not made by this server, so it is left alone."),
+    "not_owner": _lt(
+        "The database %(name)s belongs to the PostgreSQL role %(owner)s, not to this server's: ALTER DATABASE … OWNER TO, then try again."
+    ),
+    "not_recorded": _lt(
+        "This database was neutralised by something else, so what has to be turned on is not known. Clone it again from its source."
+    ),
+    "not_sealed": _lt(
+        "The copy is not sealed: %(count)s in %(table)s (%(what)s). It stays hidden and is thrown away; the seal does not know this case."
+    ),
+    "not_snapshot": _lt("%(name)s is not a snapshot of this database. Choose one from its list."),
+    "odoo_answer": _lt("Odoo ended without giving the answer that was asked of it: %(reason)s"),
+    "odoo_failed": _lt(
+        "Odoo stopped while it was at %(module)s: %(reason)s. Repair that and retry; the log of the operation has the last lines."
+    ),
+    "odoo_late": _lt(
+        "Odoo did not end within %(seconds)s seconds; it was at %(module)s. Look at what it was doing, then retry."
+    ),
+    "odoo_silent": _lt("Odoo did not begin to answer within %(seconds)s seconds: %(reason)s"),
+    "other_server": _lt(
+        "The database %(name)s carries the mark of another hosting server. Release it there first."
+    ),
+    "page_endless": _lt("The page %(path)s of %(host)s redirects again and again."),
+    "page_huge": _lt("The page %(path)s of %(host)s is larger than %(bytes)s bytes."),
+    "page_late": _lt(
+        "The hosted Odoo at %(url)s did not answer for %(host)s within %(seconds)s seconds. See what keeps it busy, then retry."
+    ),
+    "page_leads_away": _lt(
+        "The page %(path)s of %(host)s redirects to %(location)s, away from its host. Correct web.base.url or the redirect in the database."
+    ),
+    "page_unreachable": _lt(
+        "The hosted Odoo at %(url)s does not answer (%(reason)s). See whether its process runs, then retry."
+    ),
+    "page_wrong": _lt(
+        "The page %(path)s of %(host)s answered %(status)s instead of 200. The hosted Odoo's log has the reason."
+    ),
+    "parameter_denied": _lt(
+        "The system parameter %(key)s belongs to the server and cannot be set."
+    ),
     "postgres_down": _lt("PostgreSQL cannot be reached: %(reason)s"),
     "postgres_old": _lt(
         "PostgreSQL %(version)s is too old for hosting; version 15 or newer is needed."
@@ -120,6 +223,10 @@ SENTENCES = {
         "The program %(program)s cannot be started (%(reason)s). Install it, or say where it is in odoo.conf."
     ),
     "program_old": _lt("%(program)s %(version)s is too old; %(wanted)s or newer is needed."),
+    "protected": _lt("The database %(name)s is protected. Take the protection off first."),
+    "psql_old": _lt(
+        "Archives of unknown origin cannot be restored with psql %(version)s, which would obey commands in them. Install a newer minor release of PostgreSQL's programs."
+    ),
     "repository_damaged": _lt(
         "The repository at %(location)s is damaged: %(reason)s. Make a new backup elsewhere now, then repair or replace the repository."
     ),
@@ -127,12 +234,27 @@ SENTENCES = {
     "reserved_name": _lt("The name %(name)s is reserved. Choose another one."),
     "restic_failed": _lt("restic could not %(what)s: %(reason)s"),
     "restic_too_old": _lt("restic %(version)s is too old for backups; 0.17 or newer is needed."),
+    "restore_busy": _lt(
+        "Another archive of unknown origin is being restored; they go one after the other."
+    ),
     "restore_failed": _lt("pg_restore stopped: %(reason)s"),
+    "restore_open": _lt(
+        "Archives of unknown origin cannot be restored: the role %(role)s may connect to the databases %(databases)s. Run REVOKE CONNECT ON DATABASE … FROM PUBLIC on each."
+    ),
+    "restore_role": _lt(
+        "Archives of unknown origin cannot be restored: the PostgreSQL role %(role)s %(reason)s. The readme of the server says how to make it."
+    ),
+    "restore_tls": _lt(
+        "Archives of unknown origin cannot be restored: the connection to PostgreSQL must be encrypted, and the sandbox's is not. Host PostgreSQL on this machine."
+    ),
     "routes_broken": _lt(
         "The file of routes %(path)s cannot be read (%(reason)s), so no route was changed. Run the reconciliation to write it again."
     ),
     "rows_differ": _lt(
         "After the restore %(tables)s tables have another number of rows than in the manifest, for example %(table)s: %(found)s instead of %(expected)s."
+    ),
+    "same_identity": _lt(
+        "The database %(name)s has the same identity as the hosted database %(other)s: one is a plain copy of the other. Duplicate it instead of adopting the copy."
     ),
     "seal_failed": _lt(
         "Removing what the copy must not share with its source failed: %(reason)s. The copy is thrown away."
@@ -144,12 +266,30 @@ SENTENCES = {
         "pg_dump wrote %(written)s bytes but %(saved)s were saved, so the backup does not count."
     ),
     "source_in_use": _lt("The database %(name)s is still in use by %(sessions)s sessions."),
+    "staging_stays": _lt(
+        "This database is a staging copy; it stays neutralised. Clone it as a customer's database to go live."
+    ),
     "storage_full": _lt("The storage at %(location)s is full: %(reason)s. Make room, then retry."),
     "storage_refused": _lt(
         "The storage at %(location)s refuses access: %(reason)s. Check its keys and permissions."
     ),
     "storage_unreachable": _lt(
         "The storage at %(location)s cannot be reached or does not do its work: %(reason)s"
+    ),
+    "template_gone": _lt(
+        "The version %(number)s of the template is not on this server any more; build a new one."
+    ),
+    "template_in_use": _lt(
+        "Version %(number)s is still used by %(count)s operations or ready clones. Wait until they have ended, then try again."
+    ),
+    "template_modules": _lt(
+        "The new version has modules that are not installed: %(modules)s. The log of the operation has the reason."
+    ),
+    "template_page": _lt(
+        "The page %(page)s of the new version answers %(status)s. The log of the operation has the reason; repair it and build again."
+    ),
+    "template_unprepared": _lt(
+        "The first page of the new version generates %(count)s assets anew, so every database made of it would be slow at first."
     ),
     "two_credentials": _lt(
         "Backups cannot be copied between two storages of one kind with different keys. Give both the same key, or keep one of the repositories in a folder."
@@ -165,6 +305,12 @@ SENTENCES = {
     ),
     "unknown_kind": _lt("There is no operation %(kind)s. There are: %(known)s."),
     "unreadable_files": _lt("Some files could not be read while they were saved: %(reason)s"),
+    "usage_not_odoo": _lt(
+        "The database %(name)s is not an Odoo database (%(reason)s), so its usage cannot be measured."
+    ),
+    "usage_slow": _lt(
+        "Measuring the usage of %(name)s took longer than %(seconds)s seconds; it is tried again later."
+    ),
     "wrong_repository_password": _lt(
         "The repository at %(location)s was made with another password. Restore the password that the recovery kit of this database names."
     ),
