@@ -146,6 +146,9 @@ def test_an_unknown_host_gets_a_page_of_its_own_in_its_language(hosted: GatedOdo
         answer = hosted.ask("nowhere", path)
         assert answer.status_code == 404
         assert "There is no database at this address" in answer.text
+    program = hosted.ask("nowhere", "/json/2/res.users/search", "POST", json={})
+    assert program.status_code == 404
+    assert program.headers["Content-Type"].startswith("text/html")
     french = hosted.ask("nowhere", "/", headers={"Accept-Language": "fr-CH, fr;q=0.9, en;q=0.8"})
     assert '<html lang="fr">' in french.text
     assert "Aucune base de données" in french.text

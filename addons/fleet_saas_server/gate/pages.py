@@ -68,8 +68,8 @@ def plain(text: str, mimetype: str, status: int) -> Response:
 def _answer(environ: dict, kind: str, message: str = "") -> Response:
     language = _language(environ)
     title, text = TEXTS[language][kind]
-    # A missing page stays HTML for programs too, as Odoo answers for a database it does not serve.
-    if _wants_json(environ) and kind != MISSING:
+    # What is not there is HTML for programs too, as Odoo answers for a database it does not serve.
+    if _wants_json(environ) and STATUS[kind] != 404:
         body = json.dumps(_error(environ, kind, message or text))
         response = plain(body, "application/json", STATUS[kind])
     else:
