@@ -9,6 +9,7 @@ from . import console, files, odoo_run, odoo_source, parallel, paths, postgres
 # What each template has installed, and the template it grows from.
 TEMPLATES = {
     "base": (None, ("project", "contacts")),
+    "tiny": (None, ("base_setup",)),
     "account": ("base", ("account",)),
     "client": ("base", ("fleet_demo_client",)),
     "client_account": ("account", ("fleet_demo_client",)),

@@ -1,0 +1,361 @@
+"""Making hosted databases: from a template, from the pool, from a live one; killed anywhere."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+import pytest
+import requests
+from making import create_request, publish_template
+from operations import HostingServer
+
+pytestmark = pytest.mark.timeout(280)
+
+# Every place of the pipeline at which a test kills the runner.
+STEPS = (
+    "reserve",
+    "copy",
+    "seal",
+    "verify",
+    "files",
+    "personalise",
+    "publish",
+    "activate",
+    "route",
+    "first_request",
+)
+INSIDE = (
+    "clone.noted",
+    "clone.copied",
+    "seal.begin",
+    "seal.neutralised",
+    "seal.before_commit",
+    "verify.begin",
+    "clone.files_moved",
+    "clone.renamed",
+    "activate.begin",
+    "activate.before_commit",
+    "routes.*",
+    "http_check.first_page",
+)
+PLACES = [f"create.{step}.{when}" for step in STEPS for when in ("before", "after", "ended")]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[HostingServer]:
+    with HostingServer("clone") as made:
+        made.serve()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def template(server) -> str:
+    return publish_template(server, "tiny")
+
+
+@pytest.fixture
+def name() -> str:
+    return f"fleet-c{uuid.uuid4().hex[:8]}"
+
+
+def drop(server: HostingServer, name: str) -> None:
+    """Drop what a test has made, so that the machine does not fill up."""
+    from hosting import files
+    from hosting.routes import Routes
+
+    host = server.host
+    Routes(host.routes).remove(host.host_name(name))
+    host.cluster.drop(name, server=server.uuid)
+    files.remove_tree(host.filestore(name))
+
+
+def hidden(server: HostingServer) -> set[str]:
+    """Return the names of hidden databases and folders."""
+    names = set(server.databases()) | server.folders()
+    return {each for each in names if each.startswith(("fleet_x_", ".removed-"))}
+
+
+def page(server: HostingServer, name: str) -> requests.Response:
+    """Ask the hosted process for a database's login page."""
+    host = f"{name}.hosted.example"
+    return requests.get(
+        f"http://127.0.0.1:{server.port}/web/login", headers={"Host": host}, timeout=60
+    )
+
+
+@contextmanager
+def created(server: HostingServer, template: str, name: str, **changes) -> Iterator[dict]:
+    """Give the evidence of a database made for the time of the block."""
+    try:
+        yield server.do("create", name, create_request(template, **changes))
+    finally:
+        drop(server, name)
+
+
+def test_a_clone_is_live_at_its_own_address_with_its_own_identity(server, template, name):
+    request = create_request(template)
+    operation = server.submit("create", name, request)
+    assert server.run(operation) == "done", (server.error(operation), server.last_error)
+    parameters = dict(server.sql_in(name, "SELECT key, value FROM ir_config_parameter"))
+    assert parameters["database.uuid"] == request["uuid"]
+    assert parameters["web.base.url"] == f"https://{name}.hosted.example"
+    assert "database.is_neutralized" not in parameters
+    company = server.sql_in(name, "SELECT name FROM res_company ORDER BY id LIMIT 1")
+    assert company == [("Acme",)]
+    facts = server.databases()[name]
+    assert (facts.is_template, facts.mark.kind, facts.mark.uuid) == (
+        False,
+        "hosted",
+        request["uuid"],
+    )
+    assert page(server, name).status_code == 200
+    drop(server, name)
+
+
+def test_a_clones_files_are_the_templates_own_on_the_disk(server, template, name):
+    with created(server, template, name) as evidence:
+        source = server.host.filestore(template)
+        files = [path for path in source.rglob("*") if path.is_file()]
+        assert evidence["files"]["files"] == len(files) > 0
+        for path in files:
+            copy = server.host.filestore(name) / path.relative_to(source)
+            assert os.path.samefile(path, copy)
+
+
+def test_a_staging_copy_of_a_live_database_stays_neutralised_and_the_source_lives_on(
+    server, template, name
+):
+    with created(server, template, name):
+        copy = f"{name}-test"
+        request = create_request(name, purpose="staging", activate=False, live=True)
+        evidence = server.do("duplicate", copy, request)
+        assert evidence["activate"]["neutralized"] is True
+        parameters = dict(server.sql_in(copy, "SELECT key, value FROM ir_config_parameter"))
+        assert parameters["database.is_neutralized"]
+        assert page(server, name).status_code == 200
+        assert page(server, copy).status_code == 200
+        drop(server, copy)
+
+
+@pytest.mark.parametrize("place", ["pause.noted", "pause.inside", "duplicate.copy.after"])
+def test_a_live_source_is_open_again_after_a_kill_in_the_pause(server, template, name, place):
+    with created(server, template, name):
+        copy = f"{name}-test"
+        request = create_request(name, purpose="staging", activate=False, live=True)
+        operation = server.submit("duplicate", copy, request)
+        assert server.run(operation, f"{place}=kill") == "killed"
+        assert server.run(operation) == "done", server.error(operation)
+        assert server.databases()[name].allows_connections
+        assert page(server, name).status_code == 200
+        assert hidden(server) == set()
+        drop(server, copy)
+
+
+@pytest.mark.parametrize("place", [*PLACES, *INSIDE])
+def test_a_clone_killed_anywhere_is_finished_by_the_next_runner(server, template, name, place):
+    operation = server.submit("create", name, create_request(template))
+    assert server.run(operation, f"{place}=kill") == "killed"
+    seen = server.databases().get(name)
+    if seen:
+        # Invariant: what has its name was sealed and checked before.
+        steps = server.steps(operation)
+        assert (steps["seal"], steps["verify"]) == ("done", "done")
+    assert server.run(operation) == "done", (server.error(operation), server.last_error)
+    assert hidden(server) == set()
+    assert page(server, name).status_code == 200
+    drop(server, name)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_clone_that_fails_anywhere_leaves_nothing(server, template, name, step):
+    operation = server.submit("create", name, create_request(template))
+    assert server.run(operation, f"create.{step}.after=error") == "failed"
+    assert server.error(operation)[0] == "failpoint"
+    assert name not in server.databases()
+    assert name not in server.folders()
+    assert hidden(server) == set()
+    assert page(server, name).status_code == 404
+
+
+@pytest.mark.parametrize("step", ["copy", "seal", "publish", "route"])
+def test_an_undo_that_is_killed_is_finished_by_the_next_runner(server, template, name, step):
+    operation = server.submit("create", name, create_request(template))
+    failing = f"create.first_request.before=error,create.{step}.undone=kill"
+    assert server.run(operation, failing) == "killed"
+    assert server.run(operation) == "failed"
+    assert name not in server.databases()
+    assert hidden(server) == set()
+
+
+def test_clones_killed_at_random_moments_end_finished_and_leave_nothing(server, template, name):
+    chance = random.Random(19)
+    for number in range(5):
+        target = f"{name}{number}"
+        operation = server.submit("create", target, create_request(template))
+        child = server.start(operation)
+        time.sleep(chance.uniform(0.1, 1.5))
+        child.kill()
+        server.finish(child)
+        outcome = server.run(operation) if server.state(operation) != "done" else "done"
+        assert outcome == "done", server.error(operation)
+        drop(server, target)
+    assert hidden(server) == set()
+
+
+def test_a_runner_that_dies_again_and_again_gives_up_and_undoes(server, template, name):
+    operation = server.submit("create", name, create_request(template))
+    for _time in range(5):
+        assert server.run(operation, "create.seal.before=kill") == "killed"
+    assert server.run(operation) == "failed"
+    assert server.error(operation)[0] == "gave_up"
+    assert hidden(server) == set()
+
+
+def test_a_database_of_somebody_else_with_that_name_is_left_alone(server, template, name):
+    from fleetdev import postgres
+
+    with postgres.cursor() as cr:
+        cr.execute(f'CREATE DATABASE "{name}"')
+    try:
+        operation = server.submit("create", name, create_request(template))
+        assert server.run(operation) == "failed"
+        assert server.error(operation)[0] == "name_taken"
+        assert postgres.exists(name)
+    finally:
+        with postgres.cursor() as cr:
+            cr.execute(f'DROP DATABASE "{name}"')
+
+
+def test_files_of_a_former_database_of_that_name_stop_a_clone(server, template, name):
+    folder = server.host.filestore(name)
+    (folder / "aa").mkdir(parents=True)
+    operation = server.submit("create", name, create_request(template))
+    assert server.run(operation) == "failed"
+    assert server.error(operation)[0] == "folder_in_the_way"
+    assert (folder / "aa").is_dir()
+
+
+def test_a_template_that_others_hold_open_makes_clones_wait_and_then_go_on(server, name):
+    source = publish_template(server, "tiny")
+    server.host.cluster.allow(source, True)
+    holding = psycopg2.connect(dbname=source)
+    operation = server.submit("create", name, create_request(source))
+    assert server.run(operation) == "queued"
+    assert server.error(operation)[0] == "source_in_use"
+    assert holding.closed == 0
+    holding.cursor().execute("SELECT 1")  # nobody has ended the session
+    holding.close()
+    assert server.run(operation) == "done", server.error(operation)
+    drop(server, name)
+
+
+def test_nobody_can_hold_a_published_template_open(server, template):
+    with pytest.raises(psycopg2.OperationalError, match="not currently accepting connections"):
+        psycopg2.connect(dbname=template)
+
+
+def test_a_module_without_a_folder_stops_the_clone_with_its_name(server, name):
+    source = publish_template(server, "tiny")
+    server.host.cluster.allow(source, True)
+    server.sql_in(
+        source,
+        "INSERT INTO ir_module_module (name, state) VALUES ('gone_from_disk', 'installed')",
+    )
+    server.host.cluster.close_template(source)
+    operation = server.submit("create", name, create_request(source))
+    assert server.run(operation) == "failed"
+    assert "gone_from_disk" in server.error(operation)[1]
+    assert hidden(server) == set()
+
+
+def test_two_runners_of_one_operation_do_it_once(server, template, name):
+    operation = server.submit("create", name, create_request(template))
+    children = [server.start(operation) for _runner in range(3)]
+    outcomes = sorted(server.finish(child) for child in children)
+    assert outcomes.count("done") == 1
+    assert set(outcomes) <= {"done", "busy"}
+    drop(server, name)
+
+
+def test_operations_on_one_target_wait_for_each_other_in_their_order(server, template, name):
+    first = server.submit("create", name, create_request(template))
+    second = server.submit("create", name, create_request(template))
+    assert server.run(second) == "busy"
+    waits = server.sql("SELECT wait_operation FROM saas_operation WHERE id = %s", second)
+    assert waits == [(first,)]
+    assert server.run(first) == "done"
+    assert server.run(second) == "failed"
+    assert server.error(second)[0] == "name_taken"
+    assert page(server, name).status_code == 200
+    drop(server, name)
+
+
+class TestPool:
+    def fill(self, server: HostingServer, template: str) -> str:
+        operation = server.submit(
+            "pool_fill",
+            "tiny",
+            {"source": template, "uuid": str(uuid.uuid4()), "purpose": "customer"},
+        )
+        assert server.run(operation) == "done", (server.error(operation), server.last_error)
+        return server.evidence(operation)["register"]["physical"]
+
+    def test_a_ready_clone_is_given_out_by_rename(self, server, template, name):
+        ready = self.fill(server, template)
+        oid = self.oid(server, ready)
+        with created(server, template, name, from_pool=True) as evidence:
+            assert evidence["copy"]["pooled"] is True
+            assert self.oid(server, name) == oid
+            assert server.sql("SELECT count(*) FROM saas_pool_clone") == [(0,)]
+            assert page(server, name).status_code == 200
+
+    def test_without_a_ready_clone_a_new_one_is_made(self, server, template, name):
+        with created(server, template, name, from_pool=True) as evidence:
+            assert evidence["copy"]["pooled"] is False
+
+    def test_a_clone_of_another_version_is_not_given_out(self, server, template, name):
+        other = publish_template(server, "tiny")
+        ready = self.fill(server, other)
+        with created(server, template, name, from_pool=True) as evidence:
+            assert evidence["copy"]["pooled"] is False
+        self.empty(server, ready)
+
+    @pytest.mark.parametrize(
+        "place", ["pool.taken", "create.copy.after", "create.publish.before", "clone.renamed"]
+    )
+    def test_a_pool_hit_killed_anywhere_is_finished(self, server, template, name, place):
+        self.fill(server, template)
+        operation = server.submit("create", name, create_request(template, from_pool=True))
+        assert server.run(operation, f"{place}=kill") == "killed"
+        assert server.run(operation) == "done", server.error(operation)
+        assert hidden(server) == set()
+        assert server.sql("SELECT count(*) FROM saas_pool_clone") == [(0,)]
+        drop(server, name)
+
+    def test_rivals_never_get_the_same_clone(self, server, template, name):
+        ready = {self.fill(server, template) for _clone in range(3)}
+        targets = [f"{name}{number}" for number in range(4)]
+        operations = [
+            server.submit("create", target, create_request(template, from_pool=True))
+            for target in targets
+        ]
+        children = [server.start(operation) for operation in operations]
+        assert [server.finish(child) for child in children] == ["done"] * 4
+        taken = [server.evidence(operation)["copy"]["hidden"] for operation in operations]
+        assert len(set(taken)) == 4
+        assert ready < set(taken)
+        for target in targets:
+            drop(server, target)
+
+    def empty(self, server, ready):
+        assert server.do("pool_drop", ready)["drop"]["dropped"] is True
+        assert hidden(server) == set()
+
+    def oid(self, server, database):
+        return server.sql("SELECT oid FROM pg_database WHERE datname = %s", database)
