@@ -276,4 +276,4 @@ def test_personalising_is_fast(capsys: pytest.CaptureFixture[str]) -> None:
             f"\n  personalise {statistics.median(times) * 1000:.0f} ms, "
             f"the fastest {min(times) * 1000:.0f} ms"
         )
-    assert min(times) < 0.25
+    assert min(times) < 1

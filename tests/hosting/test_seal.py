@@ -312,7 +312,10 @@ def test_identity_of_a_module_changes_with_its_files_only(tmp_path: Path) -> Non
     (tmp_path / "sms" / "static.png").write_bytes(b"picture")
     assert addons.identity("sms") == before
     (tmp_path / "sms" / "models.py").write_text("x = 1")
-    assert addons.identity("sms") != before
+    longer = addons.identity("sms")
+    assert longer != before
+    (tmp_path / "sms" / "models.py").write_text("x = 2")
+    assert addons.identity("sms") not in (before, longer)
 
 
 def test_sealing_and_verifying_are_fast(capsys: pytest.CaptureFixture[str]) -> None:
@@ -331,7 +334,7 @@ def test_sealing_and_verifying_are_fast(capsys: pytest.CaptureFixture[str]) -> N
     with capsys.disabled():
         print(f"\n  seal {_ms(seals)}, verify {_ms(checks)} on a database of 700 tables")
     # Far above what it takes, so that a busy machine does not fail it.
-    assert min(seals) < 0.5 and min(checks) < 0.5
+    assert min(seals) < 2 and min(checks) < 2
 
 
 def _ms(times: list[float]) -> str:
