@@ -15,10 +15,9 @@ import psycopg2
 import pytest
 from hosting import backup, check, digest_child, manifest, retention
 from hosting.errors import Cancelled, HostingError
-from support.backups import new_id, odoo_database, packs, repository, restic_directly
+from support.backups import cheap, new_id, odoo_database, packs, repository, restic_directly
 
 WRITERS = 20
-WRITING_S = 6.0
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def one_backup(case, tmp_path_factory):
     """Return a repository that holds one backup, to be copied, and that backup."""
     repo = repository(tmp_path_factory.mktemp("one") / "repo")
     repo.init()
-    return repo, case.take(repository=repo)
+    return cheap(repo), case.take(repository=repo)
 
 
 @pytest.fixture
@@ -76,7 +75,7 @@ def test_backups_under_twenty_writers_restore_with_every_row_and_checksum(case):
         writer.start()
     try:
         time.sleep(0.5)
-        backups = [case.take() for _ in range(3)]
+        backups = [case.take() for _ in range(2)]
     finally:
         stop.set()
         for writer in writers:
@@ -84,13 +83,13 @@ def test_backups_under_twenty_writers_restore_with_every_row_and_checksum(case):
     assert not failures
     assert sum(done) > 200 and min(done) > 0
     assert backups[0].rows != backups[-1].rows, "nobody wrote between the backups"
-    for taken in (backups[0], backups[-1]):
-        assert taken.missing == 0
-        with case.restored(taken, every_file=True) as (target, restored):
-            assert restored.rows == taken.rows and restored.files == taken.files
-            # The writers keep this sum in each transaction: half of one would break it.
-            query = "SELECT (SELECT coalesce(sum(amount), 0) FROM ledger) - (SELECT total FROM ledger_total)"
-            assert rows(case, query, target.database) == [(0,)]
+    taken = backups[-1]
+    assert taken.missing == 0
+    with case.restored(taken, every_file=True) as (target, restored):
+        assert restored.rows == taken.rows and restored.files == taken.files
+        # The writers keep this sum in each transaction: half of one would break it.
+        query = "SELECT (SELECT coalesce(sum(amount), 0) FROM ledger) - (SELECT total FROM ledger_total)"
+        assert rows(case, query, target.database) == [(0,)]
 
 
 def write(case, number, stop, failures, done):
@@ -144,8 +143,6 @@ def test_a_named_file_that_is_gone_is_a_warning_with_its_name(case):
         taken = case.take()
         assert (taken.missing, taken.missing_names) == (1, [name])
         assert case.fetch(taken).manifest.missing == [name]
-        with case.restored(taken) as (_target, restored):
-            assert restored.missing == 1
     finally:
         rows_deleted(case, name)
 
@@ -369,6 +366,7 @@ def test_a_copy_in_a_second_repository_is_a_backup_of_its_own(case, tmp_path):
     taken = case.take()
     remote = repository(tmp_path / "remote", password="another password")
     remote.init(like=case.repo)
+    cheap(remote)
     backup.copy(taken.snapshots, source=case.repo, target=remote)
     backup.copy(taken.snapshots, source=case.repo, target=remote)
     assert len(remote.snapshots()) == 3, "the second copy has added something"

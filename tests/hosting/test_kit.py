@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hosting import check, files, manifest, snapshot
 from hosting.kit import Kit
-from support.backups import odoo_database, repository
+from support.backups import cheap, odoo_database, repository
 
 from fleetdev import postgres
 
@@ -21,6 +21,7 @@ def case(tmp_path_factory):
     with odoo_database(folder, "kit", files=25) as made:
         made.repo = repository(folder / "a 'quoted' folder", password='p\'ass "word" $HOME `id`')
         made.repo.init()
+        cheap(made.repo)
         yield made
 
 

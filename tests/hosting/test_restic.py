@@ -11,7 +11,7 @@ import time
 import pytest
 from hosting import children, restic
 from hosting.errors import HostingError, Retryable
-from support.backups import PASSWORD, packs, repository
+from support.backups import PASSWORD, cheap, packs, repository
 
 from fleetdev import restic as program
 
@@ -23,6 +23,7 @@ def made(tmp_path_factory):
     """Give a repository with one small snapshot; tests that damage it make their own."""
     repo = repository(tmp_path_factory.mktemp("restic") / "repo")
     assert repo.init()
+    cheap(repo)
     repo.backup_bytes(b"hello", "greeting", TAGS)
     return repo
 
@@ -74,6 +75,7 @@ def test_the_command_gets_its_environment_and_not_the_repositorys_password(tmp_p
 
     repo = repository(tmp_path / "repo")
     repo.init()
+    cheap(repo)
     script = [sys.executable, "-I", "-S", digest_child.__file__, str(tmp_path / "side"), "env"]
     saved = repo.backup_stdin(script, "environment", TAGS, env={"PGHOST": "here"})
     blocks = []
@@ -91,6 +93,7 @@ def test_no_secret_is_ever_an_argument(tmp_path):
         env={"AWS_SECRET_ACCESS_KEY": "hush-hush"},
     )
     repo.init()
+    cheap(repo)
     saved = repo.backup_bytes(b"x", "x", TAGS)
     repo.check()
     repo.forget([saved.snapshot])
@@ -129,6 +132,7 @@ def test_a_lock_of_a_dead_program_is_removed_and_that_of_a_living_one_is_respect
 def test_forgotten_snapshots_give_their_room_back(tmp_path):
     repo = repository(tmp_path / "repo")
     repo.init()
+    cheap(repo)
     kept = repo.backup_bytes(b"keep me", "kept", TAGS)
     gone = repo.backup_bytes(os.urandom(3_000_000), "gone", TAGS)
     assert repo.stats()["bytes"] > 3_000_000
