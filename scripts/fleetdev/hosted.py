@@ -5,8 +5,6 @@ The mark is a comment on the database (``addons/fleet_saas_server/hosting/postgr
 
 import json
 
-from psycopg2 import sql
-
 from . import console, postgres
 
 
@@ -40,6 +38,8 @@ def drop(name):
     """Drop one marked database and whoever is connected to it."""
     if name not in marks():
         raise ValueError(f"{name} was not made by a hosting server")
+    from psycopg2 import sql  # in the virtual environment, which may not be there yet
+
     with postgres.cursor() as cr:
         # PostgreSQL drops no template.
         cr.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(name)))

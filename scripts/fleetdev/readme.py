@@ -4,12 +4,19 @@ They use little of Markdown: headings, paragraphs, lists, tables, blocks of code
 line code, bold and italics.
 """
 
+import ast
 import re
 from html import escape
 
 from . import files, paths
 
-PARTS = (("DESCRIPTION", ""), ("CONFIGURE", "Set-up"), ("USAGE", "Use"), ("DEVELOP", "Development"))
+PARTS = (
+    ("DESCRIPTION", ""),
+    ("CONFIGURE", "Set-up"),
+    ("USAGE", "Use"),
+    ("CONTRACT", "For other machines"),
+    ("DEVELOP", "Development"),
+)
 HEAD = "<!-- Made from the folder readme: make readme -->\n"
 ITEM = re.compile(r"(?:- |\d+\. )")
 INLINE = (
@@ -27,12 +34,14 @@ def update(addon):
 
 def page(addon):
     """Return the page of ``addon`` as HTML."""
-    sections = [f'{HEAD}<section class="container">\n<h1>Databases</h1>']
+    folder = paths.ADDONS / addon
+    heading = ast.literal_eval((folder / "__manifest__.py").read_text())["name"]
+    sections = [f'{HEAD}<section class="container">\n<h1>{escape(heading)}</h1>']
     for name, title in PARTS:
-        if title:
-            sections.append(f"<h2>{title}</h2>")
-        text = (paths.ADDONS / addon / "readme" / f"{name}.md").read_text()
-        sections += _blocks(text)
+        part = folder / "readme" / f"{name}.md"
+        if part.exists():
+            sections += [f"<h2>{title}</h2>"] * bool(title)
+            sections += _blocks(part.read_text())
     return "\n".join([*sections, "</section>", ""])
 
 

@@ -232,7 +232,9 @@ class SaasHealth(models.TransientModel):
             return [self._row("key", RED, title, words(self.env, error.code, error.facts))]
         except ValueError:
             says = self.env._("fleet_secret_keys in odoo.conf holds something that is no key.")
-            todo = self.env._("odoo-bin fleet secret-key prints a new one.")
+            todo = self.env._(
+                'This prints a new one: python3 -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
+            )
             return [self._row("key", RED, title, says, todo)]
         says = self.env._("It is set, and what is stored can be read.")
         return [self._row("key", GREEN, title, says)]

@@ -1,0 +1,40 @@
+import re
+
+from odoo.tests import BaseCase, tagged
+from odoo.tools import file_open
+
+from ..hosting.kinds import KINDS
+from ..hosting.template_names import check_target
+
+
+@tagged("post_install", "-at_install")
+class TestReadme(BaseCase):
+    """The contract for other machines lists every kind as the server takes it."""
+
+    def test_kinds(self):
+        with file_open("fleet_saas_server/readme/CONTRACT.md") as readme:
+            rows = re.findall(r"^\| `(\w+)` \| (\S+) \| (.+) \|$", readme.read(), re.MULTILINE)
+        found = {
+            kind: (target, re.findall(r"`(\w+)`( \(required\))?", arguments))
+            for kind, target, arguments in rows
+            if kind not in ("submit", "status", "inventory", "capabilities")
+        }
+        expected = {kind.name: (_target(kind), _arguments(kind)) for kind in _public()}
+        self.assertEqual(found, expected)
+
+
+def _public():
+    return [kind for kind in KINDS.values() if kind.public]
+
+
+def _target(kind):
+    if kind.owner in ("saas.health", "saas.difference"):
+        return "`server`"
+    return "template" if kind.check_target is check_target else "database"
+
+
+def _arguments(kind):
+    return [
+        (name, " (required)" if argument.required else "")
+        for name, argument in kind.arguments.items()
+    ]
