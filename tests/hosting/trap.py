@@ -171,8 +171,8 @@ def addons_with(folder: Path, statements: str) -> AddonsPath:
 def database(label: str, template: str = "hosting_trap", *, armed: bool = True) -> Iterator[str]:
     """Give a copy of a template, by default with every trap planted."""
     name = f"{postgres.prefix()}test_{label}_{os.getpid()}_{uuid.uuid4().hex[:6]}"
-    databases.copy(databases.template(template), name)
     try:
+        databases.copy(databases.template(template), name)
         if armed:
             with connected(name) as opened, opened.cursor() as cr:
                 plant(cr)
