@@ -7,12 +7,14 @@ from .saas_errors import words
 # Every state of a hosted database and the states it may go to.
 TRANSITIONS = {
     "creating": ("active", "failed"),
-    "active": ("suspended", "archived", "dropped"),
+    "active": ("suspended", "archived", "released"),
     "suspended": ("active", "archived"),
     "archived": ("active", "suspended", "dropped"),
     "failed": ("creating", "dropped"),
     "dropped": (),
+    "released": (),
 }
+GONE = ("failed", "dropped", "released")  # their names are free for others
 
 
 class SaasDatabase(models.Model):
@@ -40,6 +42,7 @@ class SaasDatabase(models.Model):
             ("archived", "Archived"),
             ("failed", "Not Created"),
             ("dropped", "Dropped"),
+            ("released", "Released"),
         ],
         required=True,
         readonly=True,
@@ -67,7 +70,7 @@ class SaasDatabase(models.Model):
     )
 
     # One living database a name; a dropped one's name stays reserved while its backups are kept.
-    _name_uniq = models.UniqueIndex("(name) WHERE state NOT IN ('failed', 'dropped')")
+    _name_uniq = models.UniqueIndex("(name) WHERE state NOT IN ('failed', 'dropped', 'released')")
     _uuid_uniq = models.Constraint("UNIQUE(uuid)", "Two databases cannot have one identity.")
 
     @api.depends("name", "state")
@@ -94,7 +97,7 @@ class SaasDatabase(models.Model):
     @api.model
     def _get_by_name(self, name):
         """Return the living database of a name; raise when there is none."""
-        database = self.search([("name", "=", name), ("state", "not in", ("failed", "dropped"))])
+        database = self.search([("name", "=", name), ("state", "not in", GONE)])
         if not database:
             raise UserError(words(self.env, "no_database", {"name": name}))
         return database

@@ -7,6 +7,7 @@ from odoo.exceptions import UserError
 
 from ..hosting.errors import HostingError
 from ..hosting.personalise import Personal
+from .saas_database import GONE
 from .saas_errors import words
 
 
@@ -38,7 +39,7 @@ class SaasDatabase(models.Model):
     @api.model
     def _is_name_held(self, name):
         """Tell whether a living database, or one whose backups are kept, has this name."""
-        domain = [("name", "=", name), ("state", "not in", ("failed", "dropped"))]
+        domain = [("name", "=", name), ("state", "not in", GONE)]
         return bool(self.with_context(active_test=False).search_count(domain, limit=1))
 
     @api.model
