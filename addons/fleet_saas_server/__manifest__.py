@@ -23,8 +23,9 @@
         "wizards/saas_restore_wizard_views.xml",
         "views/saas_backup_views.xml",
         "views/saas_difference_views.xml",
-        "views/saas_database_template_views.xml",
+        "views/saas_usage_views.xml",
         "views/saas_health_views.xml",
+        "views/saas_database_template_views.xml",
         "views/saas_server_menus.xml",
     ],
     "assets": {

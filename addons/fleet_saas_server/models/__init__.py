@@ -25,3 +25,5 @@ from . import saas_database_screen
 from . import saas_pool_template
 from . import saas_difference
 from . import saas_health_checks
+from . import saas_usage
+from . import saas_database_usage

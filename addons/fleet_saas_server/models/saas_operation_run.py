@@ -1,8 +1,9 @@
 import logging
 from contextlib import closing
 
-from odoo import SUPERUSER_ID, api, models
+from odoo import SUPERUSER_ID, api, fields, models
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+from odoo.tools import config
 
 from .. import settings
 from ..hosting import runner
@@ -13,6 +14,7 @@ _logger = logging.getLogger(__name__)
 
 RUNNER_LOCK = 2293787760715711918  # queue_job's own: held by the runner that watches a database
 APPLY_TRIES = 5
+LOOK_AFTER_S = 12
 
 
 class SaasOperation(models.Model):
@@ -90,6 +92,25 @@ class SaasOperation(models.Model):
             except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
                 if attempt == APPLY_TRIES - 1:
                     raise
+
+    def _register_hook(self):
+        """Have a runner that starts look after the operations of one that died.
+
+        queue_job takes over only jobs older than ten seconds, and looks when it starts and then
+        after a minute; a job that is due in between makes it look in time.
+        """
+        super()._register_hook()
+        if "queue_job" in config["server_wide_modules"] and not config["stop_after_init"]:
+            eta = fields.Datetime.add(fields.Datetime.now(), seconds=LOOK_AFTER_S)
+            self.with_delay(
+                eta=eta, identity_key="fleet_saas_server.look_after", channel="root.hosting_fast"
+            )._job_look_after()
+
+    @api.model
+    def _job_look_after(self):
+        """Run what no living runner holds."""
+        for operation in self.browse(self._get_runnable_ids()):
+            operation._enqueue()
 
     def _enqueue_if_waiting(self):
         """Come back for an operation that was put off to a later try."""
