@@ -59,7 +59,7 @@ class SaasPoolClone(models.Model):
     def _top_up(self):
         """Ask for clones where fewer are ready, or being made, than the template wants."""
         for template in self.env["saas.database.template"].search([("pool_size", ">", 0)]):
-            version = template.published_id
+            version = template.published_version_id
             if not version:
                 continue
             ready = self.search_count([("source", "=", version.physical), ("state", "=", "ready")])
@@ -80,7 +80,7 @@ class SaasPoolClone(models.Model):
     def _drain(self):
         """Drop the ready clones that nobody will get."""
         wanted = self.env["saas.database.template"].search([("pool_size", ">", 0)])
-        published = wanted.published_id.mapped("physical")
+        published = wanted.published_version_id.mapped("physical")
         old = self.search([("source", "not in", published), ("state", "=", "ready")])
         for clone in old:
             self.env["saas.operation"].sudo()._submit(
