@@ -59,14 +59,19 @@ def cheap(repo: Repository) -> Repository:
     The format: restic's design document, "Keys, Encryption and MAC".
     """
     (path,) = Path(repo.location, "keys").iterdir()
-    values = json.loads(path.read_text())
-    master = _open(_derive(repo.password, values), base64.b64decode(values["data"]))
-    values |= {"N": 2, "r": 1, "p": 1}
-    values["data"] = base64.b64encode(_seal(_derive(repo.password, values), master)).decode()
-    content = json.dumps(values).encode()
+    content = rewrapped(path.read_bytes(), repo.password)
     path.with_name(hashlib.sha256(content).hexdigest()).write_bytes(content)
     path.unlink()
     return repo
+
+
+def rewrapped(content: bytes, password: str) -> bytes:
+    """Return restic's key file with the same master key behind a cheap derivation."""
+    values = json.loads(content)
+    master = _open(_derive(password, values), base64.b64decode(values["data"]))
+    values |= {"N": 2, "r": 1, "p": 1}
+    values["data"] = base64.b64encode(_seal(_derive(password, values), master)).decode()
+    return json.dumps(values).encode()
 
 
 def _derive(password: str, values: dict[str, Any]) -> bytes:
