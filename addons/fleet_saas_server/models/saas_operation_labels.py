@@ -132,8 +132,12 @@ KIND_STEP_LABELS = {
 # What a fact of the evidence is called where its technical name would not be understood.
 FACT_LABELS = {
     "added": _lt("new"),
+    "after": _lt("size after"),
+    "all_seconds": _lt("seconds in all"),
+    "asset_bytes": _lt("assets"),
     "backup": _lt("backup"),
     "backups_free_mb": _lt("free for backups"),
+    "before": _lt("size before"),
     "bytes": _lt("size"),
     "connection_limit": _lt("connections allowed"),
     "connections": _lt("connections in use"),
@@ -141,6 +145,7 @@ FACT_LABELS = {
     "databases": _lt("databases"),
     "disk_free": _lt("disk free"),
     "disk_total": _lt("disk"),
+    "file_bytes": _lt("files"),
     "files": _lt("files"),
     "files_free_mb": _lt("free for files"),
     "hidden": _lt("hidden as"),
@@ -148,6 +153,7 @@ FACT_LABELS = {
     "how": _lt("by"),
     "memory_free": _lt("memory free"),
     "memory_total": _lt("memory"),
+    "named": _lt("assets named"),
     "neutralized": _lt("neutralised"),
     "physical": _lt("name in PostgreSQL"),
     "pooled": _lt("taken from the pool"),
@@ -155,13 +161,25 @@ FACT_LABELS = {
     "role": _lt("role"),
     "rows": _lt("rows"),
     "seconds": _lt("seconds"),
+    "size": _lt("size"),
     "status": _lt("answer"),
+    "stored": _lt("assets kept"),
     "superuser": _lt("superuser"),
     "version": _lt("version"),
     "work_free_mb": _lt("free for work"),
 }
 
-BYTE_FACTS = ("disk_free", "disk_total", "memory_free", "memory_total", "postgres_free", "added")
+BYTE_FACTS = (
+    "after",
+    "before",
+    "size",
+    "disk_free",
+    "disk_total",
+    "memory_free",
+    "memory_total",
+    "postgres_free",
+    "added",
+)
 
 
 class SaasOperation(models.Model):

@@ -4,6 +4,7 @@ from odoo import api, fields, models
 from odoo.tools import human_size
 
 from ..hosting.journal import ACTIVE
+from ..hosting.template_names import code_of
 from .saas_operation_labels import BYTE_FACTS
 
 LONG = 60  # characters of one fact that are shown
@@ -13,6 +14,7 @@ class SaasOperation(models.Model):
     _inherit = "saas.operation"
 
     kind_label = fields.Char("Operation", compute="_compute_kind_label")
+    target_name = fields.Char("Database or Template", compute="_compute_target_name")
     duration = fields.Char(compute="_compute_duration")
     share_done = fields.Float("Progress", compute="_compute_share_done")
     doing = fields.Char("Now", compute="_compute_doing")
@@ -27,6 +29,11 @@ class SaasOperation(models.Model):
     def _compute_kind_label(self):
         for operation in self:
             operation.kind_label = self._get_kind_label(operation.kind)
+
+    @api.depends("target")
+    def _compute_target_name(self):
+        for operation in self:
+            operation.target_name = code_of(operation.target or "")
 
     @api.depends("seconds")
     def _compute_duration(self):
