@@ -31,6 +31,7 @@ INSERT INTO res_groups_users_rel (gid, uid)
 SELECT d.res_id, u.id FROM ir_model_data d, res_users u
  WHERE d.module = 'base'
    AND (d.name, u.login) IN (('group_portal', 'portal'), ('group_public', 'visitor'));
+UPDATE res_users SET active = true WHERE login = '__system__';
 DELETE FROM res_users_log;
 INSERT INTO res_users_log (create_uid, create_date)
 SELECT id, '2026-01-02 03:04:05' FROM res_users WHERE login = 'ann';
