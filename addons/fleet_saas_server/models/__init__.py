@@ -27,3 +27,8 @@ from . import saas_difference
 from . import saas_health_checks
 from . import saas_usage
 from . import saas_database_usage
+from . import res_config_settings
+from . import saas_database_life
+from . import saas_database_snapshot
+from . import saas_database_buttons
+from . import saas_database_bulk

@@ -1,1 +1,6 @@
-from . import saas_database_create_wizard, saas_restore_wizard
+from . import (
+    saas_database_bulk_wizard,
+    saas_database_create_wizard,
+    saas_database_life_wizard,
+    saas_restore_wizard,
+)
