@@ -150,7 +150,7 @@ class SaasDatabaseTemplate(models.Model):
             shown = operation.result["show"]
             version.write({"edit_url": shown["url"], "edit_login": shown["login"]})
         else:
-            version._set_state("failed", **version._get_unnamed(), error=operation.error_message)
+            version._set_state("failed", error=operation.error_message)
 
     @api.model
     def _prepare_template_publish(self, target, arguments):

@@ -22,10 +22,11 @@ def main(env, arguments):
     if arguments["every"]:
         # Odoo's own list: every bundle that a page of the installed modules may name.
         env["ir.qweb"]._pregenerate_assets_bundles()
-    for bundle in LAZY:
-        _make(env, bundle)
+        for bundle in LAZY:
+            _make(env, bundle)
     env.cr.commit()
     pages, assets = _visit(env)
+    env.cr.commit()  # what the visits wrote in transactions of their own is not seen before
     _forget(env, traces)
     env["ir.attachment"]._gc_file_store()
     env.cr.commit()
