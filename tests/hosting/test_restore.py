@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 
 import pytest
 from hosting import backup, files, manifest, names, restore
@@ -188,6 +189,27 @@ def test_a_statement_that_fails_ends_the_restore(case):
             run(case, broken, target)
         assert raised.value.code == "restore_failed"
         assert "below" in str(raised.value) or "rate" in str(raised.value)
+
+
+def test_nothing_is_loaded_after_the_first_error(case, tmp_path):
+    name = f"{postgres.prefix()}test_restore_{os.getpid()}_twice"
+    with postgres.cursor() as cr:
+        cr.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
+    try:
+        with case.cluster.cursor(name) as cr:
+            cr.execute("CREATE TABLE aaa AS SELECT 1 AS one")
+            cr.execute("CREATE TABLE zzz AS SELECT 1 AS one")
+        dump = tmp_path / "dump"
+        case.tools.run(["pg_dump", "--format=custom", f"--file={dump}", f"--dbname={name}"])
+        with case.cluster.cursor(name) as cr:
+            cr.execute("DROP TABLE zzz")
+            with pytest.raises(HostingError) as raised:
+                restore.load(dump, name, case.tools)
+            assert raised.value.code == "restore_failed" and "aaa" in str(raised.value)
+            cr.execute("SELECT to_regclass('zzz')")
+            assert cr.fetchone() == (None,)
+    finally:
+        postgres.drop(name)
 
 
 def test_only_a_hidden_name_is_restored_to(case, found):
