@@ -135,6 +135,14 @@ class SaasDatabase(models.Model):
             raise UserError(self.env._("%s has no verified backup yet.", self.name))
         return backup.action_restore()
 
+    def action_forget(self):
+        """Take databases off the list that were never made; their operations stay."""
+        self.env["saas.operation"]._check_allowed()
+        for database in self:
+            if database.state != "failed" or database.running_operation_id:
+                raise UserError(self.env._("%s is there, so it is not forgotten.", database.name))
+        self._set_state("dropped")
+
     def action_duplicate(self):
         """Ask for the name of a copy of this database."""
         self.ensure_one()
@@ -156,6 +164,13 @@ class SaasDatabase(models.Model):
         """Show the backups of this database."""
         self.ensure_one()
         return self._get_list_action("saas_backup_action", Domain("database_id", "=", self.id))
+
+    def action_view_snapshots(self):
+        """Show the snapshots of this database."""
+        self.ensure_one()
+        return self._get_list_action(
+            "saas_database_snapshot_action", Domain("database_id", "=", self.id)
+        )
 
     def action_view_running(self):
         """Open the operation that works on this database."""

@@ -193,6 +193,14 @@ class TestDatabaseScreen(OperationCase):
         with self.assertRaisesRegex(UserError, "is not open"):
             acme.action_open()
 
+    def test_what_was_never_made_is_taken_off_the_list_and_nothing_else_is(self):
+        dune = self.make_database("dune-screen", state="failed").with_user(self.operator)
+        dune.action_forget()
+        self.assertEqual(dune.state, "dropped")
+        acme = self.make_database("acme-screen").with_user(self.operator)
+        with self.assertRaisesRegex(UserError, "is not forgotten"):
+            acme.action_forget()
+
     def make_template(self):
         template = self.env["saas.database.template"].create(
             {"name": "Screen", "code": "screen", "lang": "fr_BE"}

@@ -1,0 +1,254 @@
+"""The screens of the Hosting app, on a real hosting server that makes real databases."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from screen import DESKTOP, PHONE, Screen
+from support.hosting_fleet import HostingFleet
+
+from fleetdev import paths
+
+ACTION = "/odoo/action-fleet_saas_server"
+PICTURES = paths.RUN / "browser"
+ACME, BIRCH, CEDAR = (f"{label}-{os.getpid()}" for label in ("acme", "birch", "cedar"))
+BUILD_S = 600
+MADE_MS = 120_000
+VIEWER = """
+group = env.ref("fleet_saas_server.group_hosting_user")
+values = {"name": "Vera", "login": "vera", "password": "vera", "group_ids": [(6, 0, group.ids)]}
+env["res.users"].with_context(no_reset_password=True).create(values)
+env["res.users"].search([]).write({"odoobot_state": "disabled"})
+env.cr.commit()
+"""
+
+
+@pytest.fixture(scope="module")
+def hosting() -> Iterator[HostingFleet]:
+    """A hosting server with one published template."""
+    # A refusal that a test provokes is in the log as a warning.
+    with HostingFleet("browser_hosting", allowed=(r"bad query: .*mail_message",)) as fleet:
+        fleet.script(VIEWER)
+        fleet.run("template_build", "blank", timeout=BUILD_S)
+        yield fleet
+
+
+@pytest.fixture(scope="module")
+def sign_in(hosting: HostingFleet, browser: Browser) -> Callable[..., BrowserContext]:
+    known: dict[tuple, BrowserContext] = {}
+
+    def as_user(login: str, size: tuple[int, int]) -> BrowserContext:
+        if (login, size) not in known:
+            is_phone = size == PHONE
+            context = browser.new_context(
+                viewport={"width": size[0], "height": size[1]},
+                has_touch=is_phone,
+                is_mobile=is_phone,
+            )
+            context.set_default_timeout(30_000)
+            page = context.new_page()
+            page.goto(f"http://127.0.0.1:{hosting.control.port}/web/login")
+            page.fill("input[name=login]", login)
+            page.fill("input[name=password]", login)
+            page.click("button[type=submit]")
+            page.wait_for_selector(".o_main_navbar", timeout=120_000)
+            page.close()
+            known[login, size] = context
+        return known[login, size]
+
+    return as_user
+
+
+@pytest.fixture
+def open_hosting(
+    request: pytest.FixtureRequest, hosting: HostingFleet, sign_in: Callable[..., BrowserContext]
+) -> Iterator[Callable[..., Screen]]:
+    """Open the app as a user. A fault that the browser's console tells fails the test."""
+    screens: list[Screen] = []
+
+    def open_as(login: str = "admin", size: tuple[int, int] = DESKTOP) -> Screen:
+        page = sign_in(login, size).new_page()
+        screens.append(Screen(page, f"http://127.0.0.1:{hosting.control.port}"))
+        return screens[-1]
+
+    yield open_as
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for number, screen in enumerate(screens):
+        screen.page.screenshot(path=PICTURES / f"{request.node.name}-{number}.png")
+        screen.page.close()
+    assert [fault for screen in screens for fault in screen.faults] == []
+
+
+@pytest.fixture
+def screen(open_hosting: Callable[..., Screen]) -> Screen:
+    return open_hosting()
+
+
+def open_wizard(screen: Screen) -> None:
+    screen.open(f"{ACTION}.saas_database_action", ".o_list_renderer, .o_kanban_renderer")
+    screen.page.get_by_role("button", name="New", exact=True).click()
+    expect(screen.page.locator(".modal .o_saas_name")).to_be_visible()
+
+
+def type_name(page: Page, name: str) -> None:
+    page.locator(".modal .o_saas_name input").fill(name)
+    page.keyboard.press("Tab")
+
+
+def create(screen: Screen, name: str) -> None:
+    open_wizard(screen)
+    type_name(screen.page, name)
+    screen.page.locator(".modal").get_by_role("button", name="Create").click()
+    expect(screen.page.locator(".o_saas_steps")).to_be_visible()
+
+
+def expect_state(page: Page, text: str) -> None:
+    current = page.locator(".o_statusbar_status .o_arrow_button_current")
+    expect(current.filter(visible=True)).to_have_text(text, timeout=MADE_MS)
+
+
+def test_a_database_is_made_by_the_wizard_and_its_page_opens(
+    screen: Screen, hosting: HostingFleet
+) -> None:
+    page = screen.page
+    open_wizard(screen)
+    type_name(page, "admin")
+    expect(page.locator(".o_saas_name_problem")).to_contain_text("is reserved")
+    type_name(page, ACME)
+    expect(page.locator(".o_saas_address")).to_contain_text(hosting.hosted_url(ACME))
+    page.locator(".modal [name='company'] input").fill("Acme Outdoor")
+    page.locator(".modal [name='admin_email'] input").fill("jane@acme.example.com")
+    page.locator(".modal [name='admin_password'] input").fill("correct horse")
+    page.locator(".modal").get_by_role("button", name="Create").click()
+
+    # Nobody reloads the page: the operation's form moves by itself.
+    expect(page.locator(".o_saas_steps .o_data_row")).to_have_count(10)
+    expect_state(page, "Done")
+    icons = page.locator(".o_saas_steps .o_saas_state_icon")
+    assert icons.evaluate_all("icons => icons.map(icon => icon.dataset.state)") == ["done"] * 10
+
+    page.locator("button[name='action_open_record']").click()
+    expect(page.locator(".o_form_view h1")).to_contain_text(ACME)
+    page.get_by_role("tab", name="Neutralisation Report").click()
+    expect(page.locator("[data-part='switched_off'] h4")).to_contain_text("Switched off")
+    with page.context.expect_page() as opened:
+        page.locator("button[name='action_open']").first.click()
+    customer = opened.value
+    customer.goto(f"{hosting.hosted_url(ACME)}/web/login")
+    customer.fill("input[name=login]", "jane@acme.example.com")
+    customer.fill("input[name=password]", "correct horse")
+    customer.click("button[type=submit]")
+    expect(customer.locator(".o_main_navbar")).to_be_visible(timeout=MADE_MS)
+    customer.close()
+
+
+def test_a_name_that_is_taken_is_told_while_typing(screen: Screen) -> None:
+    open_wizard(screen)
+    type_name(screen.page, ACME)
+    expect(screen.page.locator(".o_saas_name_problem")).to_contain_text(f"{ACME} is taken")
+    screen.page.locator(".modal").get_by_role("button", name="Discard").click()
+
+
+def test_the_form_of_an_operation_asks_no_more_once_it_ended_or_was_left(screen: Screen) -> None:
+    page = screen.page
+    reads: list[str] = []
+    page.on("request", lambda request: reads.append(request.url))
+    screen.open(f"{ACTION}.saas_operation_action", ".o_data_row")
+    screen.row(ACME).first.click()
+    expect_state(page, "Done")
+    page.wait_for_timeout(1000)
+    reads.clear()
+    page.wait_for_timeout(3000)
+    assert [url for url in reads if "saas.operation" in url] == []
+
+
+def test_a_failure_says_in_words_what_to_do_and_is_retried_when_that_was_done(
+    screen: Screen, hosting: HostingFleet
+) -> None:
+    page = screen.page
+    in_the_way = hosting.filestore(BIRCH)
+    in_the_way.mkdir(parents=True)
+    create(screen, BIRCH)
+    banner = page.locator(".o_saas_error").filter(visible=True)
+    expect(banner).to_contain_text("already exists", timeout=MADE_MS)
+    expect(banner).to_contain_text("Look whether the name and the machine allow it")
+    expect(page.locator(".o_saas_state_icon[data-state='broken']")).to_have_count(1)
+    in_the_way.rmdir()
+    page.get_by_role("button", name="Retry").click()
+    expect_state(page, "Done")
+    expect(banner).to_have_count(0)
+
+
+def test_a_database_that_failed_says_so_in_the_list(screen: Screen, hosting: HostingFleet) -> None:
+    hosting.filestore(CEDAR).mkdir(parents=True)
+    create(screen, CEDAR)
+    expect_state(screen.page, "Failed")
+    hosting.filestore(CEDAR).rmdir()
+    screen.open(f"{ACTION}.saas_database_action", ".o_data_row")
+    expect(screen.cell(CEDAR, "state")).to_have_text("Not Created")
+    expect(screen.cell(CEDAR, "problem")).to_contain_text("Failed: Create")
+    expect(screen.cell(ACME, "problem")).to_contain_text("No verified backup")
+
+
+def test_health_says_whether_this_machine_can_host(screen: Screen) -> None:
+    page = screen.page
+    screen.open("/odoo/hosting-health", ".o_saas_health")
+    rows = page.locator(".o_saas_health")
+    expect(rows.locator("[data-key='runner']")).to_have_attribute("data-state", "green")
+    expect(rows.locator("[data-key='gate']")).to_have_attribute("data-state", "green")
+    expect(rows.locator("[data-key='programs']")).to_have_attribute("data-state", "grey")
+    page.get_by_role("button", name="Check Now").click()
+    programs = rows.locator("[data-key='programs']")
+    expect(programs).to_have_attribute("data-state", "green", timeout=MADE_MS)
+    expect(programs).to_contain_text("restic")
+    rows.locator("[data-key='failed']").get_by_role("button", name="Show").click()
+    expect(page.locator(".o_data_row").first).to_contain_text("Create")
+
+
+def test_who_only_looks_is_offered_nothing_that_changes_something(
+    open_hosting: Callable[..., Screen],
+) -> None:
+    vera = open_hosting("vera")
+    page = vera.page
+    vera.open(f"{ACTION}.saas_database_action", ".o_data_row")
+    expect(page.get_by_role("button", name="New", exact=True)).to_have_count(0)
+    vera.cell(ACME, "name").click()
+    expect(page.locator(".o_form_view h1")).to_contain_text(ACME)
+    for name in ("Back Up", "Duplicate…", "Restore…"):
+        expect(page.get_by_role("button", name=name)).to_have_count(0)
+    vera.open("/odoo/hosting-health", ".o_saas_health")
+    expect(page.get_by_role("button", name="Check Now")).to_have_count(0)
+
+
+SCREENS = (
+    (f"{ACTION}.saas_database_action", ".o_list_renderer, .o_kanban_renderer", True),
+    (f"{ACTION}.saas_database_template_action", ".o_list_renderer, .o_kanban_renderer", True),
+    (f"{ACTION}.saas_backup_action", ".o_view_controller", False),
+    (f"{ACTION}.saas_operation_action", ".o_list_renderer, .o_kanban_renderer", True),
+    (f"{ACTION}.saas_difference_action", ".o_view_controller", False),
+    ("/odoo/hosting-health", ".o_saas_health", False),
+)
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(
+    ("path", "wait", "with_form"), SCREENS, ids=[re.split(r"[./]", each[0])[-1] for each in SCREENS]
+)
+def test_every_screen_fits(
+    open_hosting: Callable[..., Screen], path: str, wait: str, with_form: bool, size: tuple
+) -> None:
+    screen = open_hosting(size=size)
+    width = "document.documentElement.scrollWidth"
+    screen.open(path, wait)
+    screen.page.wait_for_timeout(300)
+    assert screen.page.evaluate(width) <= size[0]
+    if with_form:
+        row = ".o_data_row td[name='name'], .o_data_row, .o_kanban_record:not(.o_kanban_ghost)"
+        screen.page.locator(row).first.click()
+        expect(screen.page.locator(".o_form_view")).to_be_visible()
+        screen.page.wait_for_timeout(300)
+        assert screen.page.evaluate(width) <= size[0]
