@@ -37,8 +37,7 @@ def _measure(arguments):
     result = subprocess.run(
         [sys.executable, str(SCRIPT), *map(str, arguments)],
         env=os.environ | {"ODOO_RC": str(paths.ODOO_CONF)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=False,
     )
