@@ -28,7 +28,7 @@ from .children import Progress, no_limit, no_progress
 from .errors import HostingError, Retryable, sentences
 from .host import Host
 
-KEPT_LINES = 60
+KEPT_LINES = 200
 START_TRIES = 3
 LONGEST_REQUEST_S = 1800
 # What the server's own process keeps to itself, and what a child must not do.
@@ -114,15 +114,16 @@ class _Log:
             self.feed(b"\n")
 
     def reason(self) -> str:
-        """Return what a person should read of it: the last exception, else the last error line."""
+        """Return what a person should read of it: the last exception and what caused it, else the
+        last error line."""
+        found = [match for line in self.lines if (match := _EXCEPTION.match(line))]
+        said = [f"{match[1].rpartition('.')[2]}: {match[2]}" for match in found]
+        if said:
+            return said[-1] if said[0] == said[-1] else f"{said[-1]} ({said[0]})"
         for line in reversed(self.lines):
-            found = _EXCEPTION.match(line)
-            if found:
-                return f"{found[1].rpartition('.')[2]}: {found[2]}"
-        for line in reversed(self.lines):
-            found = _HEAD.match(line)
-            if found and found[1] in ("ERROR", "CRITICAL"):
-                return found[3]
+            head = _HEAD.match(line)
+            if head and head[1] in ("ERROR", "CRITICAL"):
+                return head[3]
         return self.lines[-1] if self.lines else "it said nothing"
 
 
