@@ -22,6 +22,7 @@ class SaasOperation(models.Model):
     is_stuck = fields.Boolean(
         "Waits for Another Try", compute="_compute_is_stuck", export_string_translation=False
     )
+    has_link = fields.Boolean(compute="_compute_has_link", export_string_translation=False)
     can_retry = fields.Boolean(compute="_compute_can_retry", export_string_translation=False)
 
     @api.depends("kind")
@@ -106,6 +107,28 @@ class SaasOperation(models.Model):
     def _compute_can_retry(self):
         for operation in self:
             operation.can_retry = operation._can_retry()
+
+    @api.depends("state", "kind", "step_ids.evidence")
+    def _compute_has_link(self):
+        for operation in self:
+            link = (operation.result.get("link") or {}).get("link")
+            operation.has_link = operation.kind == "administrator" and bool(link)
+
+    def action_show_link(self):
+        """Show the link by which the administrator of a database chooses a password."""
+        self.ensure_one()
+        link = self.env["saas.database"]._get_reset_link(self)
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "title": self.env._("The administrator chooses a password here:"),
+                "message": "%s",
+                "links": [{"label": link, "url": link}],
+                "sticky": True,
+                "type": "info",
+            },
+        }
 
     def _get_form_action(self):
         """Return the action that opens the operation."""

@@ -88,6 +88,9 @@ SENTENCES = {
     "edit_password": _lt(
         "The one-time password of the checked-out copy cannot be read. Discard the copy, then check out again."
     ),
+    "export_full": _lt(
+        "The archive needs about %(needed_mb)s MB in %(folder)s, and only %(free_mb)s MB are free there. Free some space, then try again."
+    ),
     "extension_missing": _lt(
         "The database needs PostgreSQL's extension %(extension)s, which this server cannot give it. Install it, or let an administrator of PostgreSQL mark it as trusted."
     ),
@@ -173,6 +176,7 @@ SENTENCES = {
     "no_secret_key": _lt(
         "This server has no encryption key, so passwords can be neither stored nor read. Set fleet_secret_keys in odoo.conf and restart Odoo."
     ),
+    "no_upload": _lt("The uploaded archive is not on this server any more. Upload it again."),
     "not_hidden": _lt("%(name)s is not a hidden database, and a restore never touches any other."),
     "not_odoo": _lt("The database %(name)s holds no Odoo: its table %(table)s is missing."),
     "not_odoo_19": _lt("The database %(name)s holds no Odoo 19 (%(found)s was found)."),
