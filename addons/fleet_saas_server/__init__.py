@@ -4,7 +4,7 @@ from . import gate
 
 gate.install_if_wanted()
 
-from . import models, wizards  # noqa: E402
+from . import controllers, models, wizards  # noqa: E402
 
 
 def post_load():

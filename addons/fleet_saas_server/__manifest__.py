@@ -32,7 +32,10 @@
         "views/saas_database_bulk_views.xml",
         "views/saas_database_snapshot_views.xml",
         "views/res_config_settings_views.xml",
+        "wizards/saas_import_wizard_views.xml",
+        "views/saas_kit_templates.xml",
         "views/saas_server_menus.xml",
+        "views/saas_archive_views.xml",
     ],
     "assets": {
         "web.assets_backend": ["fleet_saas_server/static/src/**/*"],

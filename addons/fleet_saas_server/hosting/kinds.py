@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    archive_work,
     backup_work,
     clone,
     health,
@@ -29,6 +30,7 @@ MODULES = (
     owner_work,
     backup_work,
     restore_work,
+    archive_work,
     pool_work,
     reconcile,
     template,

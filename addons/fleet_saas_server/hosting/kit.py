@@ -63,7 +63,7 @@ class Kit:
 
     def _expected(self) -> str:
         if not self.newest:
-            return "No backup had been verified yet when this page was made.\n"
+            return "No backup had been verified, or none was read, when this page was made.\n"
         newest = self.newest
         return (
             f"On {newest.taken_at} it was an Odoo {newest.odoo} on PostgreSQL {newest.server}, with "

@@ -20,7 +20,7 @@ from .names import hidden_name
 from .postgres import Mark
 from .routes import ACTIVE, MAINTENANCE, Routes
 
-BACKUP = Argument(matching(r"[0-9a-z][0-9a-z-]{7,63}", "the id of a backup"), required=True)
+BACKUP = Argument(matching(r"[0-9a-z][0-9a-z-]{7,63}", "the id of a backup"))
 
 
 def _mark(context: Context, kind: str) -> Mark:

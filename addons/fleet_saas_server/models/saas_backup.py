@@ -244,7 +244,7 @@ class SaasBackup(models.Model):
     def _prepare_drill(self, target, arguments):
         database = self._get_database_with_backups(target)
         backup = self._get_restorable(database, arguments["backup"])
-        request = self._get_restore_request(backup) | {
+        request = backup._get_restore_request() | {
             "uuid": self.env["saas.database"]._get_new_uuid(),
             "hidden": "drill",
             "every_file": True,

@@ -10,6 +10,8 @@ from ..hosting.personalise import Personal
 from .saas_database import GONE
 from .saas_errors import words
 
+MAKING = ("create", "duplicate", "restore_as", "import_archive")
+
 
 class SaasDatabase(models.Model):
     """How a hosted database comes to be: from a template, or from another one."""
@@ -108,14 +110,14 @@ class SaasDatabase(models.Model):
             "active",
             physical=steps["publish"]["physical"],
             is_neutralized=steps["activate"]["neutralized"],
-            report=steps["copy"].get("report") or steps["seal"].get("report"),
+            report=steps.get("copy", {}).get("report") or steps["seal"].get("report"),
         )
 
     @api.model
     def _retry_operation(self, operation):
         """Reserve the name again for another try to make a database."""
         database = self.browse(operation.res_id)
-        if operation.kind in ("create", "duplicate") and database.state == "failed":
+        if operation.kind in MAKING and database.state == "failed":
             if self._is_name_held(database.name):
                 raise UserError(words(self.env, "name_taken", {"name": database.name}))
             database._set_state("creating")

@@ -83,7 +83,6 @@ STEP_LABELS = {
     "register": _lt("Put it into the pool"),
     "release": _lt("Take our mark off it"),
     "remove_upload": _lt("Remove the uploaded archive"),
-    "remove_upload": _lt("Remove the uploaded archive"),
     "reopen": _lt("Open its address again"),
     "repair": _lt("Repair, and remove what dead operations left"),
     "repositories": _lt("Prepare the repositories"),

@@ -2,5 +2,6 @@ from . import (
     saas_database_bulk_wizard,
     saas_database_create_wizard,
     saas_database_life_wizard,
+    saas_import_wizard,
     saas_restore_wizard,
 )
