@@ -457,6 +457,31 @@ def refused_drop(server: HostingServer, request: dict[str, Any]) -> str | None:
     return server.error(operation)[0]
 
 
+CHOOSE = """
+import psycopg2
+template = env["saas.database.template"].create({"name": "Held", "code": "held"})
+version = env["saas.database.template.version"].create(
+    {"template_id": template.id, "number": 1, "physical": "held", "state": "published"})
+env.cr.commit()
+env["saas.database.template"]._get_published("held")
+RESULT = "retired"
+with env.registry.cursor() as other:
+    other.execute("SET LOCAL lock_timeout = '300ms'")
+    try:
+        other.execute("UPDATE saas_database_template_version SET state = 'retired' WHERE id = %s",
+                      [version.id], log_exceptions=False)
+    except psycopg2.errors.LockNotAvailable:
+        RESULT = "waits"
+env.cr.rollback()
+"""
+
+
+def test_a_version_that_was_just_chosen_is_not_retired_before_the_choice_is_recorded(server):
+    from hosting import odoo_child
+
+    assert odoo_child.script(server.host, server.database, CHOOSE) == "waits"
+
+
 def test_a_rollback_refuses_a_version_that_is_gone(server, source):
     version = publish_marked(server, source, "before")
     request = {"physical": version, "number": 3, "modules": ["base"]}
