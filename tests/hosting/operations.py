@@ -47,6 +47,7 @@ class HostingServer:
         self.process = Server(self.name, self.port, self.folder / "odoo.log", self.configuration)
         self.uuid = server_uuid()
         self.last_error = ""
+        self.more_addons: list[str] = []  # folders of addons besides those of the tree
 
     @property
     def host(self) -> Any:
@@ -56,7 +57,7 @@ class HostingServer:
 
         names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD"}
         dsn = {key: os.environ[name] for key, name in names.items() if os.environ.get(name)}
-        addons = [*odoo_run.addons_path().split(","), str(_base_addons())]
+        addons = [*odoo_run.addons_path().split(","), *_package_addons(), *self.more_addons]
         return Host(
             cluster=Cluster(dsn),
             server=self.uuid,
@@ -257,10 +258,12 @@ class HostingServer:
         self.process.wait(host="unknown.hosted.example", any_status=True)
 
 
-def _base_addons() -> Path:
+def _package_addons() -> list[str]:
+    """Return the folders of addons inside the package odoo: Odoo's own, and those from pip."""
     import importlib.util
 
-    return Path(next(iter(importlib.util.find_spec("odoo").submodule_search_locations))) / "addons"
+    locations = importlib.util.find_spec("odoo").submodule_search_locations
+    return [str(Path(location) / "addons") for location in locations]
 
 
 def _plain(host: Any) -> dict[str, Any]:

@@ -291,11 +291,7 @@ class Cluster:
         try:
             with self.cursor() as cr:
                 self._allow(cr, name, False)
-                cr.execute(
-                    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-                    "WHERE datname = %s AND pid <> pg_backend_pid()",
-                    [name],
-                )
+                self._end_sessions(cr, name)
             yield
         finally:
             with self.cursor() as cr:
@@ -310,10 +306,7 @@ class Cluster:
                     sql.Identifier(name)
                 )
             )
-            cr.execute(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
-                [name],
-            )
+            self._end_sessions(cr, name)
 
     def take(self, name: str, mark: Mark) -> None:
         """Make a database of our role ours: mark it, and let nobody else's role connect to it."""
@@ -335,6 +328,19 @@ class Cluster:
         """Set ALLOW_CONNECTIONS of a database."""
         with self.cursor() as cr:
             self._allow(cr, name, allowed)
+
+    def _end_sessions(self, cr: cursor, name: str) -> None:
+        """End the sessions that our role may end.
+
+        Not autovacuum's workers, which PostgreSQL itself ends when they are in the way, and not
+        an administrator's: whoever wants the database alone is told how many are left.
+        """
+        cr.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s "
+            "AND pid <> pg_backend_pid() AND backend_type = 'client backend' "
+            "AND pg_has_role(usesysid, 'USAGE')",
+            [name],
+        )
 
     def _allow(self, cr: cursor, name: str, allowed: bool) -> None:
         cr.execute(

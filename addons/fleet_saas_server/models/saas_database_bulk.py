@@ -105,14 +105,14 @@ class SaasDatabaseBulk(models.Model):
         if kind not in BULK_KINDS:
             raise UserError(self.env._("This cannot be done to many databases at once."))
         try:
-            checked = contract.check_arguments(kind, KINDS[kind].arguments, arguments)
+            contract.check_arguments(kind, KINDS[kind].arguments, arguments)
         except HostingError as error:
             raise UserError(words(self.env, error.code, error.facts)) from error
         lines = [
             fields.Command.create({"database_id": database.id, "sequence": number})
             for number, database in enumerate(databases)
         ]
-        bulk = self.create({"kind": kind, "arguments": checked, "line_ids": lines, **values})
+        bulk = self.create({"kind": kind, "arguments": arguments, "line_ids": lines, **values})
         bulk.line_ids._preview()
         return bulk
 
@@ -147,32 +147,35 @@ class SaasDatabaseBulk(models.Model):
     def _advance(self):
         """Look what ended, and begin with as many databases as may run at the same time."""
         for bulk in self:
-            if bulk.state not in ("canary", "running") or not bulk._lock():
-                continue
-            bulk.line_ids._read_results()
-            failed = bulk.line_ids.filtered(lambda line: line.state == "failed")
-            if failed and (bulk.state == "canary" or len(failed) >= bulk.stop_after):
-                bulk._set_state("stopped", self.env._("%s databases failed.", len(failed)))
-                continue
-            if bulk.state == "canary" and any(line.state == "done" for line in bulk.line_ids):
-                bulk._set_state("running")
-            bulk._begin_lines()
-            if all(line.state in ("done", "failed", "skipped") for line in bulk.line_ids):
-                bulk._set_state("done")
+            # Two operations may end at once; the second one's end finds what the first one left.
+            if bulk.state in ("canary", "running") and bulk.try_lock_for_update():
+                bulk._advance_one()
 
-    def _lock(self):
-        """Hold the record until the transaction ends; two ends of operations may come at once."""
-        return bool(self.try_lock_for_update())
-
-    def _begin_lines(self):
-        limit = 1 if self.state == "canary" else self.at_once
-        running = self.line_ids.filtered(lambda line: line.state == "running")
-        for line in self.line_ids.filtered(lambda line: line.state == "waiting"):
-            if len(running) >= limit:
-                return
+    def _advance_one(self):
+        self.line_ids._read_results()
+        while not self._stop_if_failed():
+            if self.state == "canary" and any(line.state == "done" for line in self.line_ids):
+                self._set_state("running")
+            line = self._get_next_line()
+            if not line:
+                break
             line._begin()
-            if line.state == "running":
-                running |= line
+        if all(line.state in ("done", "failed", "skipped") for line in self.line_ids):
+            self._set_state("done" if self.state != "stopped" else "stopped", self.stop_reason)
+
+    def _stop_if_failed(self):
+        failed = len(self.line_ids.filtered(lambda line: line.state == "failed"))
+        if failed and (self.state == "canary" or failed >= self.stop_after):
+            self._set_state("stopped", self.env._("%s databases failed.", failed))
+            return True
+        return False
+
+    def _get_next_line(self):
+        """Return the line that begins now, an empty one when as many as allowed are running."""
+        states = self.line_ids.mapped("state")
+        if states.count("running") >= (1 if self.state == "canary" else self.at_once):
+            return self.line_ids.browse()
+        return self.line_ids.filtered(lambda line: line.state == "waiting")[:1]
 
     @api.model
     def _cron_advance(self):
@@ -218,10 +221,13 @@ class SaasDatabaseBulkLine(models.Model):
     def _get_refusal(self):
         """Return why the operation would be refused now, False when it would not."""
         kind = KINDS[self.bulk_id.kind]
+        arguments = contract.check_arguments(
+            kind.name, kind.arguments, self.bulk_id.arguments or {}
+        )
         owner_sudo = self.env[kind.owner].sudo()
         try:
             with self.env.cr.savepoint() as savepoint:
-                owner_sudo._prepare_operation(kind, self.database_id.name, self.bulk_id.arguments)
+                owner_sudo._prepare_operation(kind, self.database_id.name, arguments)
                 # What was reserved belongs to no operation.
                 savepoint.rollback()
                 self.env.invalidate_all(flush=False)

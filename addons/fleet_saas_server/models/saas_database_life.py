@@ -43,7 +43,8 @@ class SaasDatabase(models.Model):
         if super()._is_name_held(name):
             return True
         kept = Domain("name", "=", name) & Domain("name_held_until", ">", fields.Datetime.now())
-        return bool(self.search_count(kept | Domain("new_name", "=", name), limit=1))
+        held = self.with_context(active_test=False)
+        return bool(held.search_count(kept | Domain("new_name", "=", name), limit=1))
 
     @api.model
     def _get_for(self, target, *states, unprotected=False):
@@ -258,7 +259,7 @@ class SaasDatabase(models.Model):
                 reason=reason,
                 size=operation.result["forget"]["size"],
                 keep_hours=operation.request["keep_hours"],
-                taken_at=operation.started,
+                taken_at=operation.started or fields.Datetime.now(),
             )
 
     @api.model

@@ -1,0 +1,169 @@
+"""Databases that somebody else made are taken in, and let go again."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from hosting import files
+from hosting.postgres import Mark
+from life_case import ask, assert_served, new_name, owned, states
+from operations import HostingServer
+
+from fleetdev import databases
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[HostingServer]:
+    with HostingServer("adopt") as made:
+        made.serve("--log-level=warn")
+        yield made
+
+
+@pytest.fixture
+def foreign(server) -> Iterator[str]:
+    """An Odoo database of our PostgreSQL role that no hosting server made."""
+    name = new_name("foreign")
+    source = databases.template("base")
+    copy(server, source, name)
+    files.copy_tree(databases.filestore(source), server.host.filestore(name))
+    server.sql_in(
+        name,
+        "UPDATE ir_config_parameter SET value = %s WHERE key = 'database.uuid'",
+        str(uuid.uuid4()),
+    )
+    yield name
+    drop(server, name)
+
+
+def copy(server, source: str, name: str) -> None:
+    with server.host.cluster.cursor() as cr:
+        cr.execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+
+
+def drop(server, name: str) -> None:
+    with server.host.cluster.cursor() as cr:
+        cr.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def public_may_connect(server, name: str) -> bool:
+    query = "SELECT has_database_privilege('public', %s, 'CONNECT')"
+    return server.sql_in("postgres", query, name)[0][0]
+
+
+def identity_of(server, name: str) -> str:
+    query = "SELECT value FROM ir_config_parameter WHERE key = 'database.uuid'"
+    return server.sql_in(name, query)[0][0]
+
+
+def refused(server, name: str) -> str:
+    operation = server.submit("adopt", name)
+    assert server.run(operation) == "failed"
+    assert states(server, name) == []
+    return server.error(operation)[0]
+
+
+def test_an_adopted_database_keeps_its_identity_and_answers_at_its_host_name(server, foreign):
+    assert public_may_connect(server, foreign)
+    done = server.do("adopt", foreign)
+    identity = identity_of(server, foreign)
+    assert done["check"]["identity"] == identity
+    assert_served(server, foreign, identity)
+    assert not public_may_connect(server, foreign)
+    assert ask(server, foreign).status_code == 200
+
+
+def test_a_released_database_is_as_it_was_before_it_was_adopted(server, foreign):
+    server.do("adopt", foreign)
+    identity = identity_of(server, foreign)
+    server.do("release", foreign, {"uuid": identity})
+    assert owned(server, identity) == {}
+    assert server.host.cluster.exists(foreign)
+    assert public_may_connect(server, foreign)
+    assert states(server, foreign) == []
+    assert any(server.host.filestore(foreign).glob("*/*"))
+
+
+@pytest.mark.parametrize("step", ["check", "take", "open", "first_request"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_adoption_killed_anywhere_is_finished_by_the_next_runner(server, foreign, step, when):
+    operation = server.submit("adopt", foreign)
+    assert server.run(operation, f"adopt.{step}.{when}=kill") == "killed"
+    assert server.run(operation) == "done", server.error(operation)
+    assert_served(server, foreign, identity_of(server, foreign))
+
+
+def test_an_adoption_that_fails_lets_the_database_go_again(server, foreign):
+    operation = server.submit("adopt", foreign)
+    assert server.run(operation, "adopt.first_request.before=error") == "failed"
+    assert server.host.cluster.facts(foreign).mark is None
+    assert public_may_connect(server, foreign)
+    assert states(server, foreign) == []
+
+
+def test_a_database_with_snapshots_is_not_released(server, foreign):
+    server.do("adopt", foreign)
+    identity = identity_of(server, foreign)
+    server.do("snapshot", foreign, {"uuid": identity})
+    operation = server.submit("release", foreign, {"uuid": identity})
+    assert server.run(operation) == "failed"
+    assert server.error(operation)[0] == "has_snapshots"
+    assert owned(server, identity)[foreign] == "hosted"
+
+
+def test_a_database_that_is_hosted_already_is_not_adopted_again(server):
+    name = new_name()
+    identity = server.host_database(name)
+    operation = server.submit("adopt", name)
+    assert server.run(operation) == "failed"
+    assert server.error(operation)[0] == "already_ours"
+    assert_served(server, name, identity)
+
+
+def test_a_database_of_another_hosting_server_is_not_adopted(server, foreign):
+    with server.host.cluster.cursor() as cr:
+        server.host.cluster.set_mark(foreign, Mark(str(uuid.uuid4()), "hosted"), cr)
+    assert refused(server, foreign) == "other_server"
+
+
+def test_a_plain_copy_of_a_hosted_database_is_not_adopted(server, foreign):
+    server.do("adopt", foreign)
+    server.do("suspend", foreign, {"uuid": identity_of(server, foreign)})
+    (hidden,) = [n for n in server.databases() if n.startswith("fleet_x_suspended")]
+    name = new_name("foreign")
+    copy(server, hidden, name)
+    try:
+        assert refused(server, name) == "same_identity"
+    finally:
+        drop(server, name)
+
+
+def test_a_database_without_odoo_or_with_another_release_is_not_adopted(server, foreign):
+    name = new_name("foreign")
+    copy(server, "template0", name)
+    try:
+        assert refused(server, name) == "not_odoo_19"
+    finally:
+        drop(server, name)
+    server.sql_in(
+        foreign, "UPDATE ir_module_module SET latest_version = '18.0.1.3' WHERE name = 'base'"
+    )
+    assert refused(server, foreign) == "not_odoo_19"
+
+
+def test_a_database_with_a_module_that_has_no_folder_here_is_not_adopted(server, foreign):
+    server.sql_in(
+        foreign, "INSERT INTO ir_module_module (name, state) VALUES ('lost_module', 'installed')"
+    )
+    assert refused(server, foreign) == "module_missing"
+
+
+def test_a_control_database_is_not_adopted(server, foreign):
+    server.sql_in(
+        foreign,
+        "UPDATE ir_module_module SET state = 'installed' WHERE name = 'fleet_saas_server'; "
+        "INSERT INTO ir_module_module (name, state) SELECT 'fleet_saas_server', 'installed' "
+        "WHERE NOT EXISTS (SELECT FROM ir_module_module WHERE name = 'fleet_saas_server')",
+    )
+    assert refused(server, foreign) == "control_database"
