@@ -159,7 +159,9 @@ class SaasOperation(models.Model):
         except HostingError as error:
             raise UserError(words(self.env, error.code, error.facts)) from error
         digest = contract.digest(kind, target, checked)
-        return self._find_key(key, digest) or self._record(KINDS[kind], target, checked, key, digest)
+        return self._find_key(key, digest) or self._record(
+            KINDS[kind], target, checked, key, digest
+        )
 
     @api.model
     def _get_kind_label(self, name):
@@ -207,7 +209,7 @@ class SaasOperation(models.Model):
     def action_cancel(self):
         """Ask for the operation to stop; what it has begun is undone."""
         self._check_allowed()
-        for operation in self:
+        for operation in self.sudo():
             if not operation.can_cancel:
                 raise UserError(self.env._("%s cannot be cancelled any more.", operation.name))
             if operation.state == "queued" and not operation.attempt:
@@ -220,10 +222,10 @@ class SaasOperation(models.Model):
     def action_retry(self):
         """Run a failed or cancelled operation again from its first step that is not done."""
         self._check_allowed()
-        for operation in self:
+        for operation in self.sudo():
             if not operation._can_retry():
                 raise UserError(self.env._("%s does not need to be tried again.", operation.name))
-            request = self.env[KINDS[operation.kind].owner]._retry_operation(operation)
+            request = operation.env[KINDS[operation.kind].owner]._retry_operation(operation)
             operation.step_ids.write({"state": "pending", "started": False, "ended": False})
             operation.write(
                 {

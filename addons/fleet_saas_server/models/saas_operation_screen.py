@@ -187,8 +187,8 @@ class SaasOperationStep(models.Model):
         if isinstance(value, bool):
             value = self.env._("yes") if value else self.env._("no")
         elif name.endswith("bytes") or name in BYTE_FACTS:
-            value = human_size(value)
+            value = human_size(value) or "0"
         elif name.endswith("_mb"):
-            value = human_size(value * 2**20)
+            value = human_size(value * 2**20) or "0"
         text = str(value)
         return f"{self._get_fact_label(name)}: {text if len(text) <= LONG else text[:LONG] + '…'}"

@@ -112,6 +112,14 @@ class TestOperationScreen(OperationCase):
             operation.with_user(self.operator).action_retry()
         self.assertEqual(operation.step_ids.state, "running")
 
+    def test_an_operator_retries_what_failed_and_cancels_what_waits(self):
+        failed = self.make_operation("failed", [("postgres", "undone")], error_code="cancelled")
+        failed.with_user(self.operator).action_retry()
+        self.assertEqual((failed.state, failed.error), ("queued", False))
+        self.assertEqual(failed.step_ids.state, "pending")
+        failed.with_user(self.operator).action_cancel()
+        self.assertEqual(failed.state, "cancelled")
+
     def test_giving_up_is_offered_to_what_waits_for_another_try(self):
         self.assertFalse(self.make_operation("queued").is_stuck)
         self.assertTrue(self.make_operation("queued", attempt=1).is_stuck)
