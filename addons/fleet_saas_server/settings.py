@@ -17,6 +17,12 @@ capitals)
 ``fleet_pg_bin``              folder of pg_dump, pg_restore and psql
 ``fleet_restore_role``        PostgreSQL role for archives of unknown origin
 ``fleet_restore_password``    its password
+``fleet_smtp_host``           the mail server that live databases get; without it they send none
+``fleet_smtp_port``           its port, 25 unless given
+``fleet_smtp_user``           its login
+``fleet_smtp_password``       its password
+``fleet_smtp_encryption``     ``none``, ``starttls``, ``starttls_strict``, ``ssl``, ``ssl_strict``
+``fleet_smtp_from_filter``    the addresses or domain that it may send for
 ============================  =====================================================
 """
 
@@ -31,6 +37,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from odoo.sql_db import connection_info_for
 from odoo.tools import config
 
+from .hosting.activate import MailServer
 from .hosting.errors import HostingError, sentences
 from .hosting.host import Host
 from .hosting.postgres import MAINTENANCE, Cluster
@@ -40,6 +47,8 @@ sentences(
     "Set fleet_secret_keys in odoo.conf and restart Odoo.",
     wrong_secret_key="The stored password was encrypted with a key that fleet_secret_keys in "
     "odoo.conf no longer holds. Put the former key back, last in the list.",
+    bad_mail_server="The options fleet_smtp_… in odoo.conf describe no mail server (%(reason)s), so "
+    "no database can go live. Correct them and restart Odoo.",
 )
 DSN = ("host", "port", "user", "password", "sslmode")
 
@@ -79,6 +88,26 @@ def host(server_database: str, server_uuid: str) -> Host:
         restore_role=get_option("fleet_restore_role"),
         restore_password=get_option("fleet_restore_password"),
     )
+
+
+def mail_server() -> dict[str, str | int] | None:
+    """Return the mail server that this host gives its customers, without its password.
+
+    The values are those of ``hosting.activate.MailServer``; None when the host gives none.
+    """
+    given = {
+        key: value
+        for key in ("host", "port", "user", "encryption", "from_filter")
+        if (value := get_option(f"fleet_smtp_{key}"))
+    }
+    if "host" not in given:
+        return None
+    try:
+        found = given | {"port": int(given.get("port", 25))}
+        MailServer(**found)
+    except ValueError as error:
+        raise HostingError("bad_mail_server", reason=str(error)) from error
+    return found
 
 
 @cache

@@ -5,6 +5,7 @@ from psycopg2.errors import UniqueViolation
 from odoo import api, models
 from odoo.exceptions import UserError
 
+from .. import settings
 from ..hosting.errors import HostingError
 from ..hosting.personalise import Personal
 from .saas_database import GONE
@@ -51,6 +52,24 @@ class SaasDatabase(models.Model):
             Personal.from_request(personal)
         except HostingError as error:
             raise UserError(words(self.env, error.code, error.facts)) from error
+
+    @api.model
+    def _prepare_operation(self, kind, target, arguments):
+        """Give every database that is made and goes live the mail server of the host."""
+        values = super()._prepare_operation(kind, target, arguments)
+        if kind.name in MAKING and values["request"].get("activate"):
+            try:
+                values["request"]["mail"] = settings.mail_server()
+            except HostingError as error:
+                raise UserError(words(self.env, error.code, error.facts)) from error
+        return values
+
+    @api.model
+    def _get_operation_secrets(self, operation):
+        found = super()._get_operation_secrets(operation)
+        if operation.kind in MAKING:
+            found["smtp_password"] = settings.get_option("fleet_smtp_password")
+        return found
 
     @api.model
     def _prepare_create(self, target, arguments):

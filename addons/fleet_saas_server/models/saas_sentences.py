@@ -36,6 +36,9 @@ SENTENCES = {
         "The idempotency key must be 8 to 100 letters, digits, dots, colons, hyphens or underscores."
     ),
     "bad_key": _lt("This is no Ed25519 key: %(reason)s."),
+    "bad_mail_server": _lt(
+        "The options fleet_smtp_… in odoo.conf describe no mail server (%(reason)s), so no database can go live. Correct them and restart Odoo."
+    ),
     "bad_manifest": _lt(
         "The manifest of the backup %(backup)s cannot be read: %(reason)s. Choose another backup, and verify the repository."
     ),
