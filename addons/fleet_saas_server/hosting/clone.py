@@ -95,7 +95,9 @@ def _copy_database(context: Context, hidden: str) -> None:
 def forget_copy(context: Context) -> None:
     """Drop a hidden copy that an earlier run had made, with its files; open what it had paused."""
     unpause(context)
-    hidden = context.find("copy", "hidden") or pool.taken_by(context.host, context.operation)
+    hidden = context.find("copy", "hidden")
+    if not hidden and context.request.get("from_pool"):
+        hidden = pool.taken_by(context.host, context.operation)
     if hidden:
         context.host.cluster.drop(hidden, server=context.host.server)
         files.remove_tree(context.host.filestore(hidden))
@@ -178,7 +180,8 @@ def publish(context: Context) -> dict[str, Any]:
         failpoint("clone.files_moved")
         host.cluster.publish(hidden, target, mark=_mark(context, "hosted"))
         failpoint("clone.renamed")
-    pool.forget(host, hidden)
+    if context.find("copy", "pooled"):
+        pool.forget(host, hidden)
     return {"physical": target}
 
 

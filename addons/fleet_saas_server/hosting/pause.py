@@ -7,11 +7,14 @@ that reloads itself; killed inside, `unpause` opens the database again.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 
 from .engine import Context
 from .failpoints import failpoint
 from .routes import ACTIVE, PAUSED, Routes
+
+LAST_REQUESTS_S = 0.1  # new requests see the pause at once; short ones under way may end
 
 
 @contextlib.contextmanager
@@ -28,6 +31,7 @@ def paused(context: Context, database: str) -> Iterator[None]:
     context.note(paused=database, paused_hosts=before)
     for host in before:
         routes.put(host, database, state=PAUSED)
+    time.sleep(LAST_REQUESTS_S if before else 0)
     try:
         with context.host.cluster.exclusive(database):
             failpoint("pause.inside")
