@@ -130,8 +130,6 @@ def _check_adopt(context: Context) -> dict[str, Any]:
 
 def _check_owner(context: Context, facts: DatabaseFacts) -> None:
     host = context.host
-    if facts.name == host.server_database:
-        raise HostingError("control_database", name=facts.name)
     if facts.mark and facts.mark.server != host.server:
         raise HostingError("other_server", name=facts.name)
     if facts.mark and facts.mark.operation != context.operation:
