@@ -451,6 +451,11 @@ def test_a_version_in_use_by_an_operation_or_a_ready_clone_is_not_dropped(server
     assert version not in server.databases() and version not in server.folders()
 
 
+def test_what_is_no_version_is_never_dropped_as_one(server, checked_out):
+    assert refused_drop(server, {"numbers": {EDIT: 2}, "former": {}, "whole": False}) == "not_ours"
+    assert EDIT in server.databases()
+
+
 def refused_drop(server: HostingServer, request: dict[str, Any]) -> str | None:
     operation = server.submit("template_drop", TARGET, request)
     assert server.run(operation) == "failed"

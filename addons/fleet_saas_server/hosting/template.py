@@ -17,6 +17,7 @@ from .errors import HostingError, sentences
 from .failpoints import failpoint
 from .kind import Kind
 from .modules import AddonsPath
+from .names import is_hidden
 from .pause import paused, unpause
 from .template_names import check_target
 from .template_steps import FINISH, addons, drop, physical, script, seal_version, watch
@@ -175,6 +176,9 @@ def check_unused(context: Context) -> dict[str, Any]:
     Nobody can choose these versions any more, so what is not in use now will not be.
     """
     numbers = context.request["numbers"]
+    for version in numbers:
+        if not is_hidden(version):
+            raise HostingError("not_ours", name=version)
     with context.host.cluster.cursor(context.host.server_database) as cr:
         cr.execute(
             "SELECT v.name, (SELECT count(*) FROM saas_operation o WHERE o.id <> %s "

@@ -229,8 +229,11 @@ class SaasDatabaseTemplate(models.Model):
         former = {version.physical: version.state for version in versions}
         # From here on nobody can choose one of them, so the step that looks for users is right.
         versions.filtered(lambda each: each.state != "failed")._set_state("retired")
+        # The copy of a check-out that failed was never there; its name may be another copy's now.
+        hidden = versions.filtered(lambda each: names.is_hidden(each.physical))
         request = {
-            "numbers": {version.physical: version.number for version in versions},
+            "numbers": {version.physical: version.number for version in hidden},
+            "versions": versions.ids,
             "former": former,
             "whole": arguments["version"] is None,
         }
@@ -265,7 +268,7 @@ class SaasDatabaseTemplate(models.Model):
     def _apply_template_drop(self, operation):
         template = self.with_context(active_test=False).browse(operation.res_id).exists()
         versions = template.version_ids.filtered(
-            lambda each: each.physical in operation.request["numbers"]
+            lambda each: each.id in operation.request["versions"]
         )
         if operation.state == "done":
             versions.unlink()
@@ -299,9 +302,16 @@ class SaasDatabaseTemplate(models.Model):
             return
         template.write({"is_stale": bool(differ), "compared_at": fields.Datetime.now()})
         if differ and operation.request["rebuild"] and not template.operation_id:
-            self.env["saas.operation"]._submit(
-                "template_build", template.code, key=f"template_build:refresh-{operation.id}"
-            )
+            template._rebuild(f"template_build:refresh-{operation.id}")
+
+    def _rebuild(self, key):
+        """Ask for a new version; what stands in the way is told where the operator looks."""
+        self.ensure_one()
+        try:
+            with self.env.cr.savepoint():
+                self.env["saas.operation"]._submit("template_build", self.code, key=key)
+        except UserError as error:
+            self._post(self.env._("It is stale and cannot be built again: %s", error))
 
     @api.model
     def _retry_operation(self, operation):

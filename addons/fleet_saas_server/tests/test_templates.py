@@ -248,6 +248,15 @@ class TestTemplates(TransactionCase):
         dropped = self.operations.search([("kind", "=", "template_drop")])
         self.assertEqual(list(dropped.request["numbers"].values()), [1])
 
+    def test_dropping_a_failed_check_out_leaves_the_copy_of_another_one_alone(self):
+        self.build()
+        self.end(self.submit("template_checkout"), "failed")
+        self.check_out()
+        operation = self.submit("template_drop", {"version": 2})
+        self.assertEqual(operation.request["numbers"], {})
+        self.end(operation)
+        self.assertEqual(self.states(), {1: "published", 3: "editing"})
+
     # --- freshness
 
     def test_a_template_that_differs_is_stale_and_built_again_when_that_is_asked(self):
@@ -262,6 +271,18 @@ class TestTemplates(TransactionCase):
         self.build()
         self.end(self.submit("template_refresh", {"rebuild": True}), compare={"differ": {}})
         self.assertEqual(self.states(), {1: "published"})
+
+    def test_a_stale_template_whose_source_is_gone_says_so(self):
+        source = self.env["saas.database"].create(
+            {"name": "origin", "uuid": "o", "state": "active", "physical": "origin"}
+        )
+        self.template.write({"origin": "database", "source_id": source.id})
+        self.build()
+        source.state = "dropped"
+        operation = self.submit("template_refresh", {"rebuild": True})
+        self.end(operation, compare={"differ": {"base": "files"}})
+        self.assertTrue(operation.applied)
+        self.assertIn("cannot be built again", self.template.message_ids[0].body)
 
     def asked(self):
         self.env["saas.database.template"]._cron_look_after()
