@@ -1,115 +1,303 @@
 """``odoo-bin fleet``: what the Hosting app does, at the command line and by the same operations."""
 
+import contextlib
+import getpass
 import logging
+import os
+import shutil
 import sys
 from inspect import cleandoc
 
-from odoo import SUPERUSER_ID, api
 from odoo.cli import Command
-from odoo.exceptions import UserError
-from odoo.modules.registry import Registry
 from odoo.tools import config
 
-from odoo.addons.fleet_saas_server.command import follow, show, verbs
+from odoo.addons.fleet_saas_server import settings
+from odoo.addons.fleet_saas_server.command import follow, preview, show, verbs
+from odoo.addons.fleet_saas_server.command.wanted import Usage
+from odoo.addons.fleet_saas_server.hosting import archive_work
+from odoo.addons.fleet_saas_server.hosting.errors import HostingError
+from odoo.addons.fleet_saas_server.hosting.journal import ACTIVE
 
 DONE, FAILED, WRONG, REFUSED, WAITING = range(5)
+# What the command line itself got wrong, among the reasons to refuse a request.
+MISUSED = (
+    "bad_argument",
+    "unknown_argument",
+    "missing_argument",
+    "bad_idempotency_key",
+    "bad_name",
+)
+_logger = logging.getLogger(__name__)
 
 
 class Fleet(Command):
     """Host Odoo databases on this machine: make, copy, back up, restore, suspend and drop them.
 
     Every verb goes through the same operations as the Hosting app. When no runner of the server
-    is there to do it, it is done here, so it also works while Odoo is down.
+    is there to do it, it is done here, so it also works while Odoo is down. Run it as Odoo's user.
     """
 
     name = "fleet"
 
     def run(self, args):
         """Run the command line ``args`` and exit with one of the codes that its help lists."""
-        options = verbs.parser(self.prog, cleandoc(self.__doc__)).parse_args(args)
-        verb = next(verb for verb in verbs.VERBS if verb.name == options.verb)
-        database = self._configure(options)
+        options = verbs.parser(cleandoc(self.__doc__)).parse_args(args)
         try:
-            with Registry(database).cursor() as cr:
-                env = api.Environment(cr, SUPERUSER_ID, {"lang": "en_US"})
-                if "saas.operation" not in env:
-                    raise verbs.Usage(
-                        f"{database} is no server database: Hosting Server is not installed"
-                    )
-                code = self._do(env, verb, options)
-        except verbs.Usage as error:
-            sys.stderr.write(f"{self.prog}: {error}\n")
-            code = WRONG
-        except UserError as error:
-            sys.stderr.write(f"{error.args[0]}\n")
-            code = REFUSED
+            code = self._answer(options)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Whoever read our output has seen enough; nothing more may be written at the exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = DONE
+        except KeyboardInterrupt:
+            code = self._say("Nothing was asked for.", FAILED)
+        except Usage as error:
+            code = self._say(f"{verbs.PROG}: {error}.", WRONG)
+        except HostingError as error:
+            code = self._say(error, FAILED if error.retryable else _code_of(error))
+        except Exception as error:
+            _logger.exception("odoo-bin fleet %s", options.verb)
+            more = "" if options.verbose else " Try again with --verbose to see the details."
+            code = self._say(f"This failed unexpectedly ({type(error).__name__}).{more}", FAILED)
         sys.exit(code)
 
-    def _configure(self, options):
-        """Read odoo.conf and return the name of the server database."""
-        server_args = ["--no-http", "--log-level=warn"]
-        if options.config:
-            server_args += ["-c", options.config]
-        if options.database:
-            server_args += ["-d", options.database]
-        config.parse_config(server_args, setup_logging=True)
-        logging.getLogger("odoo.addons.fleet_saas_server").setLevel(logging.WARNING)
-        if len(config["db_name"]) != 1:
-            sys.stderr.write(f"{self.prog}: name the server database: -d NAME\n")
-            sys.exit(WRONG)
-        return config["db_name"][0]
+    def _say(self, text, code):
+        sys.stderr.write(f"{text}\n")
+        return code
 
-    def _do(self, env, verb, options):
-        wanted = verb.ask(options) if verb.ask else []
-        if not wanted:
-            return show.show(env, verb.name, options)
-        if verb.destroys and not self._is_agreed(wanted, options):
-            return DONE if options.dry_run else REFUSED
-        operations = self._submit(env, wanted, options)
-        codes = [self._finish(env, operation, options) for operation in operations]
-        env.invalidate_all()
-        if options.json:
-            sys.stdout.write(verbs.to_json([one._get_status() for one in operations]) + "\n")
-        return max(codes)
+    def _answer(self, options):
+        verb = verbs.VERBS[options.verb]
+        host = self._get_host(options)
+        if options.verb in ("list", "info") or getattr(options, "action", "") == "list":
+            show.show(host, options)
+            return DONE
+        with self._environment(host.server_database) as env, _uploaded(host, options):
+            from odoo.exceptions import UserError
 
-    def _is_agreed(self, wanted, options):
-        """Say what will happen and ask, as far as the options want it."""
-        lines = [f"{kind} {target} {arguments or ''}".strip() for kind, target, arguments in wanted]
+            try:
+                if options.verb == "kit":
+                    return self._print_kit(env, options)
+                if options.verb == "wait":
+                    operations = self._find(env, options.number)
+                else:
+                    operations = self._ask(env, host, verb, options)
+            except UserError as error:
+                return self._say(error.args[0], _code_of(error.__cause__))
+            if operations is None:
+                return REFUSED
+            if not operations:
+                return DONE
+            return self._finish(env, host, operations, options)
+
+    # --- the server
+
+    def _get_host(self, options):
+        """Read odoo.conf and return this machine, without loading Odoo's models.
+
+        :raises Usage: no server database is named, or it is none
+        """
+        arguments = ["--no-http", "--stop-after-init", "--log-level=warn"]
+        arguments += ["-c", options.config] if options.config else []
+        arguments += ["-d", options.database] if options.database else []
+        if options.config and not os.path.isfile(options.config):
+            raise Usage(f"there is no file {options.config}")
+        config.parse_config(arguments, setup_logging=True)
+        if not (options.verbose or config["logfile"]):
+            # What matters is said in one sentence; the log would be in its way.
+            logging.disable(logging.CRITICAL)
+        names = config["db_name"]
+        if len(names) != 1:
+            raise Usage("name the server database: -d NAME")
+        return settings.host(names[0], self._read_uuid(names[0]))
+
+    def _read_uuid(self, database):
+        query = """SELECT (SELECT value FROM ir_config_parameter WHERE key = 'database.uuid') AS uuid
+                    WHERE EXISTS (SELECT FROM ir_module_module WHERE name = 'fleet_saas_server'
+                                     AND state IN ('installed', 'to upgrade'))"""
+        cluster = settings.cluster()
+        try:
+            with cluster.cursor(database) as cr:
+                cr.execute("SELECT to_regclass('ir_module_module') IS NOT NULL")
+                found = cr.fetchone()[0] and show.read(cluster, database, query)
+        except HostingError as error:
+            if error.code == "no_database":
+                raise Usage(f"there is no database {database}") from error
+            raise
+        if not found:
+            raise Usage(f"{database} is no server database: Hosting Server is not installed in it")
+        return found[0]["uuid"]
+
+    @contextlib.contextmanager
+    def _environment(self, database):
+        # Loading Odoo's models takes seconds, which only a change is worth.
+        from odoo import SUPERUSER_ID, api
+        from odoo.modules.registry import Registry
+
+        with Registry(database).cursor() as cr:
+            yield api.Environment(cr, SUPERUSER_ID, {"lang": "en_US"})
+
+    # --- asking
+
+    def _ask(self, env, host, verb, options):
+        """Record what is wanted; return the operations, None when somebody did not agree."""
+        wanted = [_complete(env, *one) for one in verb.ask(options)]
         if options.dry_run:
-            sys.stdout.write("\n".join(f"would ask for: {line}" for line in lines) + "\n")
-            return False
-        if options.yes:
-            return True
-        if not sys.stdin.isatty():
-            sys.stderr.write("This needs --yes, since nobody is here to ask.\n")
-            return False
-        sys.stderr.write("\n".join(lines) + "\nGo on? [y/N] ")
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
+            show.say(self._preview(env, host, wanted, options), json=options.json)
+            return env["saas.operation"]
+        if verb.destroys and not options.yes and _takes_away(wanted):
+            if not sys.stdin.isatty():
+                self._say("This needs --yes, since nobody is here to ask.", REFUSED)
+                return None
+            sys.stderr.write(show.words(self._preview(env, host, wanted, options)))
+            sys.stderr.write("Go on? [y/N] ")
+            sys.stderr.flush()
+            if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+                self._say("Nothing was done.", REFUSED)
+                return None
+        return self._submit(env, wanted, options)
 
-    def _submit(self, env, wanted, options):
+    def _preview(self, env, host, wanted, options):
+        """Return what would happen: all of it is recorded, looked at and taken back."""
+        facts = preview.preview(self._record(env, wanted, options), host)
+        env.cr.rollback()
+        env.invalidate_all()
+        return facts
+
+    def _record(self, env, wanted, options):
         """Record all operations or, when one is refused, none."""
         operations = env["saas.operation"]
         for number, (kind, target, arguments) in enumerate(wanted):
             key = options.key and (f"{options.key}:{number}" if len(wanted) > 1 else options.key)
             operations |= operations._submit(kind, target, arguments, key)
-        env.cr.commit()  # from here on the operation exists, whatever becomes of this process
         return operations
 
-    def _finish(self, env, operation, options):
-        """Wait for an operation and say how it ended; return the exit code."""
-        if options.no_wait:
-            sys.stderr.write(f"{operation.name}: number {operation.id}, key {operation.key}\n")
-            return WAITING if operation.state in ("queued", "running", "undoing") else DONE
-        watched = sys.stderr.isatty() and not options.json
+    def _submit(self, env, wanted, options):
+        operations = self._record(env, wanted, options)
+        env.cr.commit()  # from here on they exist, whatever becomes of this process
+        if getattr(options, "upload", ""):
+            options.upload = ""  # it is the operation's now
+        return operations
+
+    def _find(self, env, numbers):
+        operations = env["saas.operation"].browse(numbers)
+        missing = operations - operations.exists()
+        if missing:
+            raise Usage(f"there is no operation {missing[0].id}")
+        return operations
+
+    # --- waiting
+
+    def _finish(self, env, host, operations, options):
+        """Wait for the operations and say how they ended; return the worst exit code."""
+        try:
+            codes = [self._follow(env, host, each, options) for each in operations]
+        except KeyboardInterrupt:
+            env.cr.rollback()
+            env.invalidate_all()
+            return self._leave(env, operations)
+        if options.json:
+            show.say([operation._get_status() for operation in operations], json=True)
+        if getattr(options, "to", None) and codes == [DONE]:
+            self._move(host, operations, options)
+        return max(codes)
+
+    def _follow(self, env, host, operation, options):
+        if getattr(options, "no_wait", False):
+            self._say(f"{operation.name}: number {operation.id}, key {operation.key}", DONE)
+            return WAITING if operation.state in ACTIVE else DONE
+        runner = env["saas.operation"]._has_runner()
+        number = operation.id
+        env.cr.rollback()  # no transaction of ours stays open meanwhile
         state = follow.follow(
-            operation._get_host(),
-            operation.id,
+            host,
+            number,
             run=env["saas.operation"]._run_outside,
-            show=watched,
-            wait_for_runner=env["saas.operation"]._has_runner(),
+            show=sys.stderr.isatty() and not options.json,
+            wait_for_runner=runner,
         )
         env.cr.rollback()  # a new snapshot, to see what the runner wrote
         env.invalidate_all()
-        text = "done" if state == "done" else f"{state}. {operation.error or ''}"
-        sys.stderr.write(f"{operation.name}: {text}\n")
-        return DONE if state == "done" else FAILED
+        if state == "done":
+            return self._say(f"{operation.name}: done{_made(host, operation)}", DONE)
+        reason = f" {operation.error}" if operation.error else ""
+        return self._say(f"{operation.name}: {state}.{reason}", FAILED)
+
+    def _leave(self, env, operations):
+        """Say how to look after what goes on without us."""
+        sys.stderr.write("\n")
+        left = operations.filtered(lambda one: one.state in ACTIVE)
+        numbers = " ".join(str(one.id) for one in left)
+        fate = (
+            "It goes on without you"
+            if env["saas.operation"]._has_runner()
+            else "Whoever runs operations next finishes it"
+        )
+        for operation in left:
+            self._say(f"{operation.name} (number {operation.id}) has not ended. {fate}.", WAITING)
+        if not left:
+            return DONE
+        return self._say(f"Follow it again: {verbs.PROG} wait {numbers}", WAITING)
+
+    # --- archives and kits
+
+    def _move(self, host, operations, options):
+        """Move the finished archive where it was asked for."""
+        path = archive_work.export_path(host, operations.archive_file)
+        try:
+            shutil.move(path, options.to)
+        except OSError as error:
+            raise Usage(f"the archive stays in {path}: {error.strerror}") from error
+
+    def _print_kit(self, env, options):
+        databases = env["saas.database"].with_context(active_test=False)
+        database = databases.search([("name", "=", options.name)], order="id DESC", limit=1)
+        if not database:
+            raise HostingError("no_database", name=options.name)
+        who = env._("%s, at the command line,", getpass.getuser())
+        for kit in database._get_kits(who):
+            sys.stdout.write(kit.text())
+        env.cr.commit()  # the line that says who had it
+        return DONE
+
+
+def _code_of(error):
+    return WRONG if isinstance(error, HostingError) and error.code in MISUSED else REFUSED
+
+
+def _takes_away(wanted):
+    from odoo.addons.fleet_saas_server.hosting.kinds import KINDS
+
+    hiding = ("suspend", "archive")  # nothing is lost, but people are shut out
+    return any(kind in hiding or KINDS[kind].destroys for kind, _target, _arguments in wanted)
+
+
+def _complete(env, kind, target, arguments):
+    """Fill in what only the records know: the newest snapshot."""
+    if kind == "revert" and not arguments.get("snapshot"):
+        snapshot = env["saas.database"]._get_by_name(target).snapshot_ids[:1]
+        arguments = {"snapshot": snapshot.physical or "none"}
+    return kind, target, arguments
+
+
+def _made(host, operation):
+    """Return where to find what an operation made."""
+    path = archive_work.export_path(host, operation.archive_file)
+    return f", {path}" if path else ""
+
+
+@contextlib.contextmanager
+def _uploaded(host, options):
+    """Give the archive of ``import`` to the server; it is removed again unless an operation has it."""
+    if options.verb != "import":
+        yield
+        return
+    try:
+        with open(options.file, "rb") as source:
+            options.upload = archive_work.copy_upload(host, source, lambda _done: None)
+    except OSError as error:
+        raise Usage(f"{options.file} cannot be read: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        if options.upload:
+            archive_work.upload_path(host, options.upload).unlink()

@@ -6,6 +6,8 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
 
 from ..hosting.host import Host
 from ..hosting.journal import ACTIVE, is_held
@@ -13,50 +15,88 @@ from ..hosting.journal import ACTIVE, is_held
 LOOK_S = 0.1
 PATIENCE_S = 3.0  # so long an operation may wait for a runner before we run it ourselves
 BAR = 30
+_QUERY = """
+    SELECT o.state, o.applied, o.progress, o.progress_text, o.wait_operation,
+           o.next_try > now() AT TIME ZONE 'utc' AS later,
+           count(*) FILTER (WHERE s.state = 'done') AS done, count(s.id) AS total
+      FROM saas_operation o LEFT JOIN saas_operation_step s ON s.operation_id = o.id
+     WHERE o.id = %s GROUP BY o.id"""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An operation at one moment; ``ended`` is true once its result is on the records too."""
+
+    state: str
+    applied: bool
+    progress: float | None
+    text: str | None
+    waits_for: int | None
+    later: bool | None
+    done: int
+    total: int
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether nothing more will happen."""
+        return self.state not in ACTIVE and bool(self.applied)
 
 
 def follow(
     host: Host,
     operation: int,
     *,
-    run: Callable[[int], object],
+    run: Callable[[int], str],
     show: bool,
     wait_for_runner: bool,
 ) -> str:
     """Wait until an operation ends and return its state; run it here when nobody else does.
 
-    :param run: runs the operation in this process and returns when it ended or has to wait
+    :param run: runs an operation in this process and returns the outcome
     :param show: draw a bar on standard error
+    :param wait_for_runner: whether there is a runner, which is given a moment to take it
     """
-    idle_since = time.monotonic()
     with closing(host.cluster.connect(host.server_database)) as connection:
-        while True:
-            with connection.cursor() as cr:
-                cr.execute(
-                    "SELECT state, progress, progress_text, (SELECT count(*) FROM saas_operation_step s "
-                    "WHERE s.operation_id = o.id AND s.state = 'done'), (SELECT count(*) FROM "
-                    "saas_operation_step s WHERE s.operation_id = o.id), next_try > now() AT TIME ZONE 'utc' "
-                    "FROM saas_operation o WHERE id = %s",
-                    [operation],
-                )
-                state, share, text, done, total, later = cr.fetchone()
-            if show:
-                _draw(state, done, total, share or 0.0, text or "")
-            if state not in ACTIVE:
+        idle_since = time.monotonic() - (0 if wait_for_runner else PATIENCE_S)
+        try:
+            while not (seen := _look(connection, operation)).ended:
                 if show:
-                    sys.stderr.write("\n")
-                return state
-            held = is_held(host.cluster, host.server_database, operation)
-            if held or later:
-                idle_since = time.monotonic()
-            elif not wait_for_runner or time.monotonic() - idle_since > PATIENCE_S:
-                run(operation)
-                idle_since = time.monotonic()
-            time.sleep(LOOK_S)
+                    _draw(seen)
+                if seen.later or _is_held(host, operation, seen):
+                    idle_since = time.monotonic()
+                elif time.monotonic() - idle_since >= PATIENCE_S:
+                    _run_turn(run, operation, seen)
+                time.sleep(LOOK_S)
+        finally:
+            if show:
+                sys.stderr.write("\r\033[K")
+        return seen.state
 
 
-def _draw(state: str, done: int, total: int, share: float, text: str) -> None:
-    filled = round(BAR * min(done + share / 100.0, total) / total) if total else 0
+def _is_held(host: Host, operation: int, seen: Seen) -> bool:
+    return any(
+        is_held(host.cluster, host.server_database, number)
+        for number in (operation, seen.waits_for)
+        if number
+    )
+
+
+def _run_turn(run: Callable[[int], str], operation: int, seen: Seen) -> None:
+    """Run the operation; when it is not its turn, the one that it waits for."""
+    if run(operation) == "busy" and seen.waits_for:
+        run(seen.waits_for)
+
+
+def _look(connection: Any, operation: int) -> Seen:
+    with connection.cursor() as cr:
+        cr.execute(_QUERY, [operation])
+        return Seen(*cr.fetchone())
+
+
+def _draw(seen: Seen) -> None:
+    share = seen.done + (seen.progress or 0.0) / 100.0
+    filled = round(BAR * min(share, seen.total) / seen.total) if seen.total else 0
     bar = "#" * filled + "." * (BAR - filled)
-    sys.stderr.write(f"\r\033[K[{bar}] {done}/{total} {state} {text[:60]}")
+    words = f"{seen.state} {(seen.text or '')[:60]}".strip()
+    sys.stderr.write(f"\r\033[K[{bar}] {seen.done}/{seen.total} {words}")
     sys.stderr.flush()
