@@ -97,7 +97,9 @@ def test_files_that_come_while_the_others_are_linked_are_in_the_snapshot(server,
     late = server.host.filestore(name) / "ab" / ("ab" * 20)
     operation = server.submit("snapshot", name, {"uuid": identity})
     child = server.start(operation, "pause.noted=sleep:3")
-    time.sleep(2)
+    until = time.monotonic() + 60
+    while "paused" not in server.evidence(operation)["take"] and time.monotonic() < until:
+        time.sleep(0.05)
     late.parent.mkdir(exist_ok=True)
     late.write_text("late")
     assert server.finish(child) == "done"
@@ -287,6 +289,15 @@ def test_the_way_back_from_modules_survives_being_killed(server, database, point
     assert outcome == "killed"
     assert server.run(operation) == "failed"
     assert_served(server, name, identity)
+
+
+def test_when_the_way_back_fails_too_the_snapshot_stays_and_nobody_is_let_in(server, database):
+    name, identity = database
+    operation = work(server, name, identity, "install", MODULE)
+    assert server.run(operation, "modules.began=error,place.hide=error") == "failed"
+    assert server.error(operation)[0] == "undo_failed"
+    assert sorted(owned(server, identity).values()) == ["hosted", "snapshot"]
+    assert set(states(server, name)) == {"maintenance"}
 
 
 def test_when_the_first_page_fails_the_work_is_taken_back(server, database):

@@ -223,9 +223,13 @@ def test_a_session_that_our_role_may_not_end_is_waited_for(server, database):
     port, password = cluster.ensure_running()
     admin = {"host": "127.0.0.1", "port": port, "user": cluster.ADMIN, "password": password}
     session = psycopg2.connect(dbname=name, **admin)
-    child = server.start(server.submit("suspend", name, {"uuid": identity}))
-    time.sleep(4)
-    assert child.poll() is None
+    operation = server.submit("suspend", name, {"uuid": identity})
+    child = server.start(operation)
+    until = time.monotonic() + 60
+    while server.steps(operation)["hide"] == "pending" and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(2)
+    assert (server.state(operation), server.steps(operation)["hide"]) == ("running", "running")
     session.close()
     assert server.finish(child) == "done"
     assert_hidden(server, name, identity)
@@ -337,6 +341,26 @@ def test_a_drop_killed_while_it_is_undone_ends_with_the_database_open(server, da
     assert outcome == "killed"
     assert server.run(operation) == "failed"
     assert_served(server, name, identity)
+
+
+def test_a_drop_that_failed_at_the_files_is_finished_by_another_try(server, database):
+    name, identity = database
+    operation = server.submit("drop", name, {"uuid": identity, "final_backup": FINAL})
+    assert server.run(operation, "drop.files.before=error") == "failed"
+    assert owned(server, identity) == {}
+    hidden = server.evidence(operation)["drop"]["physical"]
+    assert folders(server, hidden) == {hidden}
+    # As the button Retry does it.
+    server.sql(
+        "UPDATE saas_operation_step SET state = 'pending' WHERE operation_id = %s", operation
+    )
+    server.sql(
+        "UPDATE saas_operation SET state = 'queued', attempt = 0, started = NULL, "
+        "error_code = NULL WHERE id = %s",
+        operation,
+    )
+    assert server.run(operation) == "done", server.error(operation)
+    assert_gone(server, name, identity, hidden)
 
 
 def test_a_database_without_our_mark_is_never_dropped(server, database):

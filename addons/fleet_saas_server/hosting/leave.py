@@ -51,7 +51,20 @@ def _check_drop(context: Context) -> dict[str, Any]:
     backup = context.request.get("final_backup")
     if not backup or not backup.get("verified"):
         raise HostingError("no_final_backup", name=context.request["target"])
+    if _dropped_before(context):
+        return {"final_backup": backup}
     return find_unprotected(context) | {"final_backup": backup}
+
+
+def _dropped_before(context: Context) -> str:
+    """Return the name of what an earlier try dropped before it failed at the rest, else ""."""
+    gone = place.find(context.host, context.request["uuid"]) is None
+    return context.find("drop", "physical", "") if gone else ""
+
+
+def _hide_for_drop(context: Context) -> dict[str, Any]:
+    dropped = _dropped_before(context)
+    return {"physical": dropped} if dropped else hide(context)
 
 
 def _close_for_drop(context: Context) -> dict[str, Any]:
@@ -106,7 +119,7 @@ def _drop_plan(_request: Mapping[str, Any]) -> Plan:
         (
             Step("check", _check_drop),
             Step("close", _close_for_drop, undo=restore_all),
-            Step("hide", hide, undo=_unhide_if_there),
+            Step("hide", _hide_for_drop, undo=_unhide_if_there),
             Step("drop", _drop, final=True),
             Step("files", _remove_files),
             Step("routes", _remove_routes),

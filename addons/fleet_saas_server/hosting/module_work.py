@@ -85,6 +85,12 @@ def _drop_snapshot(context: Context) -> None:
         snapshot_copy.drop_taken(context)
 
 
+def _reopen(context: Context) -> None:
+    """Open the database again, unless it could not be put back: visitors then see maintenance."""
+    if not _broken(context):
+        restore_all(context)
+
+
 def _broken(context: Context) -> bool:
     """Tell whether the work had begun and the snapshot is not back in the database's place."""
     snapshot = context.find("snapshot", "physical")
@@ -154,7 +160,7 @@ def _plan(_request: Mapping[str, Any]) -> Plan:
     return Plan(
         (
             Step("check", _check),
-            Step("close", close_for_work, undo=restore_all),
+            Step("close", close_for_work, undo=_reopen),
             Step("snapshot", _take_snapshot, undo=_drop_snapshot),
             Step("work", _work, undo=_go_back),
             Step("first_page", first_page_aside),

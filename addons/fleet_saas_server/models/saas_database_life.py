@@ -301,7 +301,7 @@ class SaasDatabase(models.Model):
             database._set_state("creating")
         elif operation.kind == "rename":
             database._hold_new_name(operation.request["new_name"])
-        elif operation.kind in RETRIED_ON:
+        elif operation.kind in RETRIED_ON and database.state != "dropped":
             self._get_for(operation.target, *RETRIED_ON[operation.kind])
         return super()._retry_operation(operation)
 
@@ -312,7 +312,7 @@ RETRIED_ON = {
     "resume": ("suspended",),
     "archive": ("active", "suspended"),
     "undelete": ("archived",),
-    "drop": ("archived", "dropped"),
+    "drop": ("archived",),
     "release": ("active",),
     "modules": ("active",),
     "revert": ("active",),
