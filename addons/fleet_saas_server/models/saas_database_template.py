@@ -43,14 +43,13 @@ class SaasDatabaseTemplate(models.Model):
     )
     source_id = fields.Many2one(
         "saas.database",
-        "Source",
         index="btree_not_null",
         ondelete="restrict",
         help="The database is copied at the moment of the build; what identifies its customer "
         "is removed from the copy, its business data is not.",
     )
     lang = fields.Selection("_selection_lang", "Language", required=True, default="en_US")
-    country_id = fields.Many2one("res.country", "Country")
+    country_id = fields.Many2one("res.country")
     demo = fields.Boolean("Demo Data")
     rebuild = fields.Selection(
         [("never", "By Hand"), ("daily", "Every Day"), ("weekly", "Every Week")],
@@ -80,7 +79,7 @@ class SaasDatabaseTemplate(models.Model):
         "saas.database.template.version", "template_id", "Versions", readonly=True
     )
     published_version_id = fields.Many2one(
-        "saas.database.template.version", "Published Version", compute="_compute_versions"
+        "saas.database.template.version", compute="_compute_versions"
     )
     editing_version_id = fields.Many2one(
         "saas.database.template.version", "Checked-Out Copy", compute="_compute_versions"
