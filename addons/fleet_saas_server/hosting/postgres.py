@@ -144,14 +144,22 @@ class Cluster:
         """Return what the server knows of one database, None when there is none of that name."""
         return next(iter(self._facts("d.datname = %s", [name], cr)), None)
 
-    def all_facts(self) -> list[DatabaseFacts]:
-        """Return every database of the server except PostgreSQL's own three."""
-        return self._facts("d.datname NOT IN ('postgres', 'template0', 'template1')", [])
+    def all_facts(self, *, sizes: bool = True) -> list[DatabaseFacts]:
+        """Return every database of the server except PostgreSQL's own three.
 
-    def _facts(self, where: str, values: list, cr: cursor | None = None) -> list[DatabaseFacts]:
+        :param sizes: False leaves them 0: measuring takes long with many databases, and fails on
+            one that is dropped at that moment
+        """
+        where = "d.datname NOT IN ('postgres', 'template0', 'template1')"
+        return self._facts(where, [], sizes=sizes)
+
+    def _facts(
+        self, where: str, values: list, cr: cursor | None = None, *, sizes: bool = True
+    ) -> list[DatabaseFacts]:
+        measured = "has_database_privilege(d.oid, 'CONNECT')" if sizes else "false"
         query = f"""
             SELECT d.datname, r.rolname, d.datistemplate, d.datallowconn,
-                   CASE WHEN has_database_privilege(d.oid, 'CONNECT') THEN pg_database_size(d.oid) ELSE 0 END,
+                   CASE WHEN {measured} THEN pg_database_size(d.oid) ELSE 0 END,
                    shobj_description(d.oid, 'pg_database')
               FROM pg_database d JOIN pg_roles r ON r.oid = d.datdba
              WHERE {where} ORDER BY d.datname"""
@@ -364,8 +372,7 @@ class Cluster:
         """
         cr.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s "
-            "AND pid <> pg_backend_pid() AND backend_type = 'client backend' "
-            "AND pg_has_role(usesysid, 'USAGE')",
+            "AND pid <> pg_backend_pid() AND pg_has_role(usesysid, 'USAGE')",
             [name],
         )
 
