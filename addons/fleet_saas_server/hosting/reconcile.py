@@ -8,9 +8,9 @@ not carry this server's mark is never touched, only named.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 from . import files
@@ -26,6 +26,10 @@ from .names import is_hidden
 from .postgres import DatabaseFacts
 from .routes import ACTIVE as ROUTED
 from .routes import SUSPENDED, Routes
+
+REMOVED = ".removed-"  # see `files.remove_tree`
+# Kinds of hidden databases that can be made again; a snapshot without its record may be the only one.
+PASSING = ("hidden", "pool", "template")
 
 
 @dataclass(frozen=True)
@@ -63,13 +67,18 @@ class Recorded:
 
 @dataclass
 class Seen:
-    """Everything that is compared, as it was found."""
+    """Everything that is compared, as it was found.
+
+    :param claimed: every name that an operation worked on meanwhile
+    :param noted: hidden databases without a mark that an operation of this server made
+    """
 
     records: list[Recorded]
     databases: dict[str, DatabaseFacts]
     folders: set[str]
     routes: dict[str, Any]
     claimed: set[str]
+    noted: set[str]
 
 
 # What has a record: visible and suspended databases, versions of templates, the pool, snapshots.
@@ -81,44 +90,70 @@ _RECORDS = """
     UNION ALL SELECT physical, '', 'pool', '' FROM saas_pool_clone
     UNION ALL SELECT physical, '', 'snapshot', '' FROM saas_database_snapshot
      WHERE physical IS NOT NULL"""
-# An operation that ended and is not yet written on its record still owns what it made.
+# An operation still owns what it made until it is written on its record; one that ended while the
+# reconciler was looking changed things that were seen before.
 _CLAIMS = """
-    SELECT o.target, s.evidence FROM saas_operation o
+    SELECT o.target, o.request, o.sources, s.evidence FROM saas_operation o
       LEFT JOIN saas_operation_step s ON s.operation_id = o.id
-     WHERE (o.state = ANY(%s) OR o.applied IS NOT TRUE) AND o.kind <> 'reconcile'"""
+     WHERE (o.state = ANY(%s) OR o.applied IS NOT TRUE OR o.ended >= %s)
+       AND o.kind <> 'reconcile'"""
+_NOTED = """
+    SELECT physical FROM unnest(%s) made (physical)
+     WHERE EXISTS (SELECT FROM saas_operation o
+                     LEFT JOIN saas_operation_step s ON s.operation_id = o.id
+                    WHERE o.kind <> 'reconcile'
+                      AND strpos(o.request::text || COALESCE(s.evidence::text, ''), physical) > 0)"""
 
 
 def look(host: Host) -> Seen:
     """Look at everything once.
 
-    What exists is read first, then the records and claims in one snapshot: whatever was made
-    meanwhile is not among the former, and whatever was finished is among the latter.
+    What exists is read first, then the records and claims in one snapshot. Whatever an operation
+    changed in between is claimed: it still runs, or it ended after the beginning.
     """
-    databases = {facts.name: facts for facts in host.cluster.all_facts()}
+    with host.cluster.cursor(host.server_database) as cr:
+        cr.execute("SELECT now() AT TIME ZONE 'utc'")
+        begin = cr.fetchone()[0]
+    databases = {facts.name: facts for facts in host.cluster.all_facts(sizes=False)}
     filestore = host.data_dir / "filestore"
     folders = {path.name for path in filestore.iterdir()} if filestore.is_dir() else set()
     routes = Routes(host.routes).read()
-    records, claimed = written(host)
-    return Seen(records, databases, folders, routes, claimed)
+    failpoint("reconcile.looked")
+    unmarked = [name for name, facts in databases.items() if not facts.mark and is_hidden(name)]
+    records, claimed, noted = written(host, begin, unmarked)
+    return Seen(records, databases, folders, routes, claimed, noted)
 
 
-def written(host: Host) -> tuple[list[Recorded], set[str]]:
-    """Return the records, and every name that an unfinished operation works on or has noted."""
+def written(
+    host: Host, begin: datetime, unmarked: list[str]
+) -> tuple[list[Recorded], set[str], set[str]]:
+    """Return the records, the names claimed since ``begin``, and those of ``unmarked`` that are ours."""
     connection = host.cluster.connect(host.server_database, autocommit=False)
     try:
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         with connection.cursor() as cr:
             cr.execute(_RECORDS)
             records = [Recorded(*row) for row in cr.fetchall()]
-            cr.execute(_CLAIMS, [list(ACTIVE)])
-            rows = cr.fetchall()
+            cr.execute(_CLAIMS, [list(ACTIVE), begin])
+            claimed = set(_texts(cr.fetchall()))
+            noted = []
+            if unmarked:
+                cr.execute(_NOTED, [unmarked])
+                noted = [row[0] for row in cr.fetchall()]
     finally:
         connection.close()
-    claimed = set()
-    for target, evidence in rows:
-        claimed.add(target)
-        claimed.update(value for value in (evidence or {}).values() if isinstance(value, str))
-    return records, claimed
+    return records, claimed, set(noted)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Give every text inside plain values; names among them are claimed, the others do no harm."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _texts(list(value.items()))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)
 
 
 def compare(host: Host, seen: Seen) -> list[Difference]:
@@ -130,7 +165,7 @@ def compare(host: Host, seen: Seen) -> list[Difference]:
         *_unknown_databases(host, seen),
         *_unknown_folders(host, seen),
     ]
-    return [one for one in found if one.name not in seen.claimed]
+    return [one for one in found if one.name.removeprefix(REMOVED) not in seen.claimed]
 
 
 def _missing(seen: Seen) -> Iterable[Difference]:
@@ -154,11 +189,12 @@ def _routes(host: Host, seen: Seen) -> Iterable[Difference]:
             continue
         if route is None and record.state == "archived":
             continue
-        if route is None or route.database != record.physical or route.state != state:
-            yield Difference("route_wrong", name, f"{record.physical} {state}")
-    physical = {record.physical for record in seen.records}
+        # The route of a hidden database keeps the public name: nothing outside knows the other.
+        if route is None or route.database != record.name or route.state != state:
+            yield Difference("route_wrong", name, f"{record.name} {state}")
+    led_to = {name for record in seen.records for name in (record.physical, record.name)}
     for name, route in seen.routes.items():
-        if name not in wanted and route.database not in physical:
+        if name not in wanted and route.database not in led_to | seen.claimed:
             yield Difference("route_unknown", name, route.database)
 
 
@@ -177,35 +213,32 @@ def _unknown_databases(host: Host, seen: Seen) -> Iterable[Difference]:
         if name in known:
             continue
         if facts.mark and facts.mark.server == host.server:
-            leftover = is_hidden(name) and facts.mark.kind in ("hidden", "pool")
+            leftover = is_hidden(name) and facts.mark.kind in PASSING
             yield Difference("leftover" if leftover else "database_unknown", name, facts.mark.kind)
+        elif name in seen.noted:
+            yield Difference("leftover", name)
         elif facts.mark is None and not is_hidden(name):
             yield Difference("database_foreign", name, facts.owner)
 
 
 def _unknown_folders(host: Host, seen: Seen) -> Iterable[Difference]:
     for name in seen.folders - set(seen.databases):
-        if is_hidden(name):
-            yield Difference("folder_leftover", name)
-        elif name.startswith(".removed-"):
-            yield Difference("folder_leftover", name)
-        else:
-            yield Difference("folder_unknown", name)
+        leftover = is_hidden(name) or name.startswith(REMOVED)
+        yield Difference("folder_leftover" if leftover else "folder_unknown", name)
 
 
 # --- repairs
 
 
 def _drop_leftover(host: Host, one: Difference) -> None:
-    facts = host.cluster.facts(one.name)
-    if facts and not (facts.mark and facts.mark.server == host.server and is_hidden(one.name)):
+    if not is_hidden(one.name):
         raise HostingError("not_ours", name=one.name)
     host.cluster.drop(one.name, server=host.server)
     files.remove_tree(host.filestore(one.name))
 
 
 def _drop_folder(host: Host, one: Difference) -> None:
-    plain = one.name.removeprefix(".removed-")
+    plain = one.name.removeprefix(REMOVED)
     if host.cluster.exists(one.name) or not (is_hidden(plain) or plain != one.name):
         raise HostingError("not_ours", name=one.name)
     files.remove_tree(host.filestore(one.name))
@@ -213,7 +246,10 @@ def _drop_folder(host: Host, one: Difference) -> None:
 
 def _write_route(host: Host, one: Difference) -> None:
     database, state = one.more.split()
-    Routes(host.routes).put(one.name, database, state=state)
+    routes = Routes(host.routes)
+    before = routes.read().get(one.name)
+    message = before.message if before and before.state == state else ""
+    routes.put(one.name, database, state=state, message=message)
 
 
 def _remove_route(host: Host, one: Difference) -> None:
@@ -222,10 +258,6 @@ def _remove_route(host: Host, one: Difference) -> None:
 
 def _open_database(host: Host, one: Difference) -> None:
     host.cluster.allow(one.name, True)
-
-
-def _make_folder(host: Host, one: Difference) -> None:
-    Path(host.filestore(one.name)).mkdir(parents=True, exist_ok=True)
 
 
 LEFTOVERS = ("leftover", "folder_leftover")
