@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from screen import DESKTOP, PHONE, Screen
+from support import hosting_templates
 from support.hosting_fleet import HostingFleet
 
-from fleetdev import paths
+from fleetdev import databases, paths
 
 ACTION = "/odoo/action-fleet_saas_server"
 PICTURES = paths.RUN / "browser"
 ACME, BIRCH, CEDAR = (f"{label}-{os.getpid()}" for label in ("acme", "birch", "cedar"))
-BUILD_S = 600
 MADE_MS = 120_000
 VIEWER = """
 group = env.ref("fleet_saas_server.group_hosting_user")
@@ -30,10 +31,11 @@ env.cr.commit()
 @pytest.fixture(scope="module")
 def hosting() -> Iterator[HostingFleet]:
     """A hosting server with one published template."""
-    # On a busy machine the template takes longer than the two minutes of a request.
-    with HostingFleet("browser_hosting", options=("--limit-time-real=3600",)) as fleet:
+    sys.path.append(str(paths.ADDONS / "fleet_saas_server"))
+    with HostingFleet("browser_hosting") as fleet:
         fleet.script(VIEWER)
-        fleet.run("template_build", "blank", timeout=BUILD_S)
+        hosting_templates.publish(fleet, "browser", databases.template("base"))
+        hosting_templates.settle(fleet)
         yield fleet
 
 

@@ -6,7 +6,6 @@ from . import saas_operation_step
 from . import saas_operation_labels
 from . import saas_operation_screen
 from . import saas_host
-from . import saas_health
 from . import saas_database
 from . import saas_database_create
 from . import saas_pool_clone
@@ -24,7 +23,6 @@ from . import saas_database_backup
 from . import saas_database_screen
 from . import saas_pool_template
 from . import saas_difference
-from . import saas_health_checks
 from . import saas_usage
 from . import saas_database_usage
 from . import res_config_settings

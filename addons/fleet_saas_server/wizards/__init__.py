@@ -2,6 +2,8 @@ from . import (
     saas_database_bulk_wizard,
     saas_database_create_wizard,
     saas_database_life_wizard,
+    saas_health,
+    saas_health_checks,
     saas_import_wizard,
     saas_restore_wizard,
 )

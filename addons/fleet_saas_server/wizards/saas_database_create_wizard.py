@@ -44,9 +44,9 @@ class SaasDatabaseCreateWizard(models.TransientModel):
         export_string_translation=False,
     )
     lang = fields.Selection("_selection_lang", "Language")
-    country_id = fields.Many2one("res.country", "Country", ondelete="cascade")
+    country_id = fields.Many2one("res.country", ondelete="cascade")
     keep_logins = fields.Boolean(
-        "Keep Logins", help="People log in to the copy with the passwords that they have now."
+        help="People log in to the copy with the passwords that they have now."
     )
 
     @api.model

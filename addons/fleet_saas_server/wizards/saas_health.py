@@ -23,7 +23,7 @@ class SaasHealth(models.TransientModel):
         compute="_compute_rows",
     )
     running_operation_id = fields.Many2one("saas.operation", compute="_compute_rows")
-    checked = fields.Datetime("Checked", compute="_compute_rows")
+    checked = fields.Datetime(compute="_compute_rows")
 
     @api.model
     def _prepare_operation(self, kind, target, arguments):

@@ -10,7 +10,7 @@ from .. import settings
 from ..hosting import capacity
 from ..hosting.errors import HostingError
 from ..hosting.health import POSTGRES_MIN
-from .saas_errors import words
+from ..models.saas_errors import words
 from .saas_health import AMBER, GREEN, GREY, RED
 
 _logger = logging.getLogger(__name__)
@@ -64,7 +64,11 @@ class SaasHealth(models.TransientModel):
         )
         rows = []
         if waiting:
-            says = self.env._("Waiting longer than %s minutes: %s", WAITS_MINUTES, waiting)
+            says = self.env._(
+                "Waiting longer than %(minutes)s minutes: %(count)s",
+                minutes=WAITS_MINUTES,
+                count=waiting,
+            )
             todo = self.env._("Look at the runner above, then at the server's log.")
             rows.append(
                 self._row(
@@ -78,7 +82,9 @@ class SaasHealth(models.TransientModel):
             )
         title = self.env._("Failed operations")
         if failed:
-            says = self.env._("In the last %s days: %s", FAILED_DAYS, failed)
+            says = self.env._(
+                "In the last %(days)s days: %(count)s", days=FAILED_DAYS, count=failed
+            )
             todo = self.env._("Each says what it lacks; retry it when that is there.")
             rows.append(
                 self._row("failed", AMBER, title, says, todo, "saas_operation_action_failed")
