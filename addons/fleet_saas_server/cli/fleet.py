@@ -134,7 +134,11 @@ class Fleet(Command):
         from odoo.modules.registry import Registry
 
         with Registry(database).cursor() as cr:
-            yield api.Environment(cr, SUPERUSER_ID, {"lang": "en_US"})
+            try:
+                yield api.Environment(cr, SUPERUSER_ID, {"lang": "en_US"})
+            finally:
+                # What is to stay was committed where it happened; half a request is none.
+                cr.rollback()
 
     # --- asking
 
