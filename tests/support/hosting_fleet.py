@@ -132,6 +132,8 @@ class HostingFleet:
             "ODOO_QUEUE_JOB_CHANNELS": "root:4",
             "ODOO_QUEUE_JOB_HOST": "127.0.0.1",
             "ODOO_QUEUE_JOB_PORT": str(control_port),
+            # Without it a crowd of requests has more threads than Odoo has connections.
+            "ODOO_MAX_HTTP_THREADS": "auto",
         }
 
     def _process(self, part: str, port: int, options: tuple[str, ...]) -> OdooProcess:

@@ -181,13 +181,12 @@ class SaasOperation(models.Model):
 
     def _record(self, kind, target, arguments, key, digest):
         """Record the operation, its steps and what it reserves; it starts when this commits."""
-        owner = self.env[kind.owner]
         values = {
             "kind": kind.name,
             "target": target,
             "key": key,
             "digest": digest,
-            **owner._prepare_operation(kind, target, arguments),
+            **self._prepare(kind, target, arguments, key),
         }
         plan = kind.plan(values["request"])
         values["deadline_s"] = plan.deadline_s
@@ -203,6 +202,18 @@ class SaasOperation(models.Model):
             raise ConcurrencyError(f"idempotency key {key}") from error
         operation._enqueue()
         return operation
+
+    def _prepare(self, kind, target, arguments, key):
+        """Have the owner reserve what the operation needs; return values of its record."""
+        try:
+            return self.env[kind.owner]._prepare_operation(kind, target, arguments)
+        except UserError as error:
+            # Perhaps it was refused because of the same request, which another one asked meanwhile.
+            with self.env.registry.cursor() as cr:
+                cr.execute("SELECT 1 FROM saas_operation WHERE key = %s", [key])
+                if cr.fetchone():
+                    raise ConcurrencyError(f"idempotency key {key}") from error
+            raise
 
     # --- what people can do with one
 
