@@ -49,12 +49,13 @@ class OdooProcess:
         self._environment = environment
         self._any_status = any_status
 
-    def start(self, **environment: str | None) -> None:
+    def start(self, *options: str, **environment: str | None) -> None:
         """Start it and wait for its first page.
 
+        :param options: more options, for this start only
         :param environment: more variables, for this start only; None removes one
         """
-        self.server.start(*self._options, **(self._environment | environment))
+        self.server.start(*self._options, *options, **(self._environment | environment))
         self.server.wait(host=DOMAIN, any_status=self._any_status)
 
     def stop(self) -> None:
@@ -72,10 +73,10 @@ class OdooProcess:
             assert time.monotonic() < end, f"it still runs after {timeout} s"
             time.sleep(POLL_S)
 
-    def restart(self, **environment: str | None) -> None:
+    def restart(self, *options: str, **environment: str | None) -> None:
         """Stop it and start it again."""
         self.stop()
-        self.start(**environment)
+        self.start(*options, **environment)
 
 
 class HostingFleet:

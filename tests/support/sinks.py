@@ -183,9 +183,11 @@ class Pop3Sink(Sink):
                 return
 
 
-def wait_until(true: Callable[[], object], what: str, seconds: float = 60) -> None:
+def wait_until(
+    true: Callable[[], object], what: str, seconds: float = 60, every: float = 0.05
+) -> None:
     """Wait until ``true()``; fail with ``what`` when it does not become so."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.05)
+        time.sleep(every)
