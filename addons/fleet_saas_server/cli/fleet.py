@@ -27,6 +27,7 @@ MISUSED = (
     "bad_idempotency_key",
     "bad_name",
 )
+_UPLOAD = "SELECT request ->> 'upload' AS upload FROM saas_operation WHERE key = %s"
 _logger = logging.getLogger(__name__)
 
 
@@ -71,7 +72,8 @@ class Fleet(Command):
         if options.verb in ("list", "info") or getattr(options, "action", "") == "list":
             show.show(host, options)
             return DONE
-        with self._environment(host.server_database) as env, _uploaded(host, options):
+        wanted = verb.ask(options) if verb.ask else []
+        with _uploaded(host, options), self._environment(host.server_database) as env:
             from odoo.exceptions import UserError
 
             try:
@@ -80,7 +82,7 @@ class Fleet(Command):
                 if options.verb == "wait":
                     operations = self._find(env, options.number)
                 else:
-                    operations = self._ask(env, host, verb, options)
+                    operations = self._ask(env, host, wanted, options)
             except UserError as error:
                 return self._say(error.args[0], _code_of(error.__cause__))
             if operations is None:
@@ -96,7 +98,8 @@ class Fleet(Command):
 
         :raises Usage: no server database is named, or it is none
         """
-        arguments = ["--no-http", "--stop-after-init", "--log-level=warn"]
+        level = "info" if options.verbose else "warn"
+        arguments = ["--no-http", "--stop-after-init", f"--log-level={level}"]
         arguments += ["-c", options.config] if options.config else []
         arguments += ["-d", options.database] if options.database else []
         if options.config and not os.path.isfile(options.config):
@@ -142,13 +145,13 @@ class Fleet(Command):
 
     # --- asking
 
-    def _ask(self, env, host, verb, options):
+    def _ask(self, env, host, wanted, options):
         """Record what is wanted; return the operations, None when somebody did not agree."""
-        wanted = [_complete(env, *one) for one in verb.ask(options)]
+        wanted = [_complete(env, options, *one) for one in wanted]
         if options.dry_run:
             show.say(self._preview(env, host, wanted, options), json=options.json)
             return env["saas.operation"]
-        if verb.destroys and not options.yes and _takes_away(wanted):
+        if not getattr(options, "yes", True) and _takes_away(wanted):
             if not sys.stdin.isatty():
                 self._say("This needs --yes, since nobody is here to ask.", REFUSED)
                 return None
@@ -247,6 +250,8 @@ class Fleet(Command):
     def _move(self, host, operations, options):
         """Move the finished archive where it was asked for."""
         path = archive_work.export_path(host, operations.archive_file)
+        if not path:
+            raise Usage("the archive of this operation is not kept any longer")
         try:
             shutil.move(path, options.to)
         except OSError as error:
@@ -275,8 +280,10 @@ def _takes_away(wanted):
     return any(kind in hiding or KINDS[kind].destroys for kind, _target, _arguments in wanted)
 
 
-def _complete(env, kind, target, arguments):
-    """Fill in what only the records know: the newest snapshot."""
+def _complete(env, options, kind, target, arguments):
+    """Fill in what was not known before: the name of the upload, the newest snapshot."""
+    if kind == "import_archive":
+        arguments = arguments | {"upload": options.upload}
     if kind == "revert" and not arguments.get("snapshot"):
         snapshot = env["saas.database"]._get_by_name(target).snapshot_ids[:1]
         arguments = {"snapshot": snapshot.physical or "none"}
@@ -293,6 +300,13 @@ def _made(host, operation):
 def _uploaded(host, options):
     """Give the archive of ``import`` to the server; it is removed again unless an operation has it."""
     if options.verb != "import":
+        yield
+        return
+    if options.key and (
+        known := show.read(host.cluster, host.server_database, _UPLOAD, options.key)
+    ):
+        # Asked again with the same key, it has to be the same request.
+        options.upload = known[0]["upload"]
         yield
         return
     try:

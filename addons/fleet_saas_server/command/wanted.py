@@ -127,9 +127,8 @@ def restore(options: Namespace) -> list[Wanted]:
 
 
 def take_in(options: Namespace) -> list[Wanted]:
-    """Ask for a database from the archive that was uploaded as ``options.upload``."""
+    """Ask for a database from an archive; by which name it was uploaded is added later."""
     arguments = {
-        "upload": options.upload,
         "file": options.file.name,
         "purpose": options.purpose,
         "keep_logins": options.keep_logins,
