@@ -225,7 +225,8 @@ class Fleet(Command):
         env.cr.rollback()  # a new snapshot, to see what the runner wrote
         env.invalidate_all()
         if state == "done":
-            return self._say(f"{operation.name}: done{_made(host, operation)}", DONE)
+            made = "" if getattr(options, "to", None) else _made(host, operation)
+            return self._say(f"{operation.name}: done{made}", DONE)
         reason = f" {operation.error}" if operation.error else ""
         return self._say(f"{operation.name}: {state}.{reason}", FAILED)
 
