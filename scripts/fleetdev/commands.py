@@ -110,9 +110,18 @@ def _shell(arguments):
             "Name a database; there is no demo yet. Those of this tree: "
             + ", ".join(postgres.names())
         )
-    command = odoo_run.command("-d", database, "--no-http", subcommand="shell")
+    command = odoo_run.command(
+        "-d", database, "--no-http", subcommand="shell", configuration=_configuration(database)
+    )
     os.chdir(paths.RUN)
     os.execve(command[0], command, odoo_run.environment())
+
+
+def _configuration(database):
+    """Return the configuration file of the Odoo that has the files of a database."""
+    demo = Demo()
+    is_of_demo = databases.filestore(database, demo.data).exists()
+    return demo.configuration if is_of_demo else paths.ODOO_CONF
 
 
 def _serve(arguments):

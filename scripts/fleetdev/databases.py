@@ -11,11 +11,13 @@ TEMPLATES = {
     "base": (None, ("project", "contacts")),
     "tiny": (None, ("base_setup",)),
     "account": ("base", ("account",)),
+    "shop": ("account", ("sale_management,crm,website_sale,stock,point_of_sale",)),
     "client": ("base", ("fleet_demo_client",)),
     "client_account": ("account", ("fleet_demo_client",)),
     "legacy": ("client", ("fleet_demo_legacy",)),
     "portal": ("base", ("fleet_databases",)),
     "server": ("base", ("queue_job", "fleet_saas_server")),
+    "sender": ("base", ("base_automation",)),
     # Everything of Odoo's that holds credentials or sends something, for the tests of the seal.
     "hosting_trap": (
         "account",
@@ -132,6 +134,11 @@ def copy(source, target, data=paths.DATA):
     """
     drop(target)
     postgres.copy(source, target)
+    copy_files(source, target, data)
+
+
+def copy_files(source, target, data=paths.DATA):
+    """Link the files of a database to another one's folder."""
     if filestore(source).exists():
         shutil.copytree(
             filestore(source),

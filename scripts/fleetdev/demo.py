@@ -1,148 +1,133 @@
-"""The demo: one Odoo that serves a portal and its clients' databases by host name."""
+"""The demo: a portal, a hosting server, and the clients' databases that it makes and hosts."""
 
-import json
 import os
+import shutil
 
-from . import console, databases, demo_clients, demo_sync, files, odoo_run, paths, postgres
-from .demo_fleet import CLIENTS, NOWHERE, STAFF
-from .server import Server, check_port
+from . import (
+    console,
+    databases,
+    demo_clients,
+    demo_facts,
+    demo_sync,
+    files,
+    odoo_run,
+    parallel,
+    paths,
+)
+from .demo_fleet import CLIENTS, STAGING, TEMPLATE
+from .demo_portal import LOGIN, PASSWORD, PortalFleet
+from .demo_server import HostingServer
+from .server import check_port
 
-LOGIN = PASSWORD = "admin"
-FILL = paths.SCRIPTS / "in_odoo" / "fill_portal.py"
+ROUNDS = 600_000  # Odoo 19's MIN_ROUNDS, odoo/addons/base/models/res_users.py
 
 
-class Demo:
+class Demo(PortalFleet):
     """One demo of this tree. The tests start a second one under another name and port.
+
+    The control process serves the portal, the server database and the clients that are hosted
+    elsewhere; the hosted process serves what the server hosts.
 
     :param name: part of the databases' names; ``demo`` is the one that ``make demo`` starts
     """
 
     def __init__(self, name="demo", port=None):
-        self.name = name
-        self.port = port or int(os.environ.get("FLEET_DEMO_PORT") or 8069)
+        super().__init__(name, port or int(os.environ.get("FLEET_DEMO_PORT") or 8069))
+        self.folder = paths.RUN / "demos" / name
+        self.data = self.folder / "data"
+        self.configuration = self.folder / "odoo.conf"
         self.json_path = paths.RUN / f"{name}.json"
-        self.log = paths.LOG / f"{name}.log"
-
-    @property
-    def server(self):
-        """Return the Odoo process: running, or to be started."""
-        return Server(self.name, self.port, self.log)
-
-    def database(self, label):
-        """Return the name of a database of this demo."""
-        return f"{postgres.prefix()}{self.name}_{label}"
-
-    def url(self, label):
-        """Return the address of a database, with the host name that selects it."""
-        return f"http://{label}.localhost:{self.port}"
+        self.hosting = HostingServer(self)
+        self.hosted = [client for client in self.clients if "hosted" in client]
+        self.elsewhere = [client for client in self.clients if "hosted" not in client]
 
     def run(self):
-        """Make the databases anew, serve them, synchronise, and print the fleet."""
+        """Make everything anew, have the clients hosted, synchronise, and print what there is."""
         check_port(self.server)
         self.json_path.unlink(missing_ok=True)
         with files.setup_lock(self.name):
-            databases.templates("portal", *(client["template"] for client in CLIENTS))
-            made = demo_clients.ensure()
+            databases.templates("portal", "server", *(each["template"] for each in CLIENTS))
+            made = demo_clients.ensure(self.elsewhere)
             self.stop()
-            self._make_databases(made)
+            self.remove()
+            self._make(made)
             self._serve()
-            keys = {label: key for label, (_template, key) in made.items()}
-            demo_sync.synchronise(self, self._projects(keys))
-            self._write_json()
-            self._print()
+            keys = {label: key for label, (_template, key) in made.items()} | self._host()
+            demo_sync.synchronise(self, self.projects(keys))
+            demo_facts.write(self)
+            demo_facts.show(self)
 
     def stop(self):
-        """Stop the server of this demo; return whether one ran."""
-        return self.server.stop()
+        """Stop both processes; return whether one ran."""
+        control, hosted = self.server.stop(), self.hosting.stop()
+        return control or hosted
 
-    def _make_databases(self, made):
-        with console.step(f"Making the portal and {len(CLIENTS)} client databases"):
-            for old in postgres.names(f"{self.name}_"):
-                databases.drop(old)
-            portal = self.database("portal")
-            databases.copy(databases.template("portal"), portal)
-            log = paths.LOG / f"{self.name}-portal.log"
-            odoo_run.script(
-                portal, FILL.read_text(), log=log, what=FILL.name, arguments=[json.dumps(STAFF)]
-            )
-            for client in CLIENTS:
-                template, _key = made[client["label"]]
-                databases.copy(template, self.database(client["label"]))
+    def remove(self):
+        """Drop the databases and remove the files."""
+        self.hosting.remove()
+        super().remove()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def address(self, client):
+        """Return the URL and the name of a client's database."""
+        if "hosted" in client:
+            return self.hosting.url(client["label"]), self.hosting.hosted_name(client["label"])
+        return super().address(client)
+
+    @property
+    def staging_label(self):
+        """Return the label of the copy that people try things out in."""
+        return f"{self.hosted[0]['label']}-{STAGING}"
+
+    def _make(self, made):
+        odoo_run.write_configuration(self.configuration, self.data)
+        with console.step("Making the databases of the portal, the hosting server and of others"):
+            parallel.run(self.make_portal, self.hosting.make)
+            for label, (template, _key) in made.items():
+                databases.copy(template, self.database(label), self.data)
+            for client in self.hosted:
+                if client["hosted"] == "adopted":
+                    self.hosting.plant(client["template"], client["label"])
 
     def _serve(self):
-        served = [
-            self.database(label) for label in ("portal", *(client["label"] for client in CLIENTS))
-        ]
-        db_filter = f"^{postgres.prefix()}{self.name}_%d$"
-        with console.step(f"Starting Odoo on 127.0.0.1:{self.port} for {len(served)} databases"):
-            self.server.start(
-                "-d", ",".join(served), "--db-filter", db_filter, "--max-cron-threads", "1"
+        load = "--load=base,rpc,web,queue_job,fleet_demo_localhost"
+        parallel.run(self.hosting.serve, lambda: self.serve(load, **self.hosting.settings()))
+
+    # --- what the hosting server is asked for
+
+    def _host(self):
+        """Have the clients' databases made, and fill them; return an API key of each by label."""
+        [first] = [each for each in self.hosted if each["hosted"] == "adopted"]
+        source = self.hosting.hosted_name(first["label"])
+        with console.step(f"Adopting {source}, which was here before"):
+            self.hosting.run("adopt", source)
+        with console.step(f"Building the template {TEMPLATE} from it"):
+            self.hosting.run("template_build", TEMPLATE, {"source": source})
+        new = [each for each in self.hosted if each is not first]
+        with console.step(f"Creating {len(new)} databases from the template"):
+            self.hosting.wait(*map(self._create, new))
+        with console.step(f"Filling {len(self.hosted)} databases, as their people would"):
+            work = [each | {"database": self.address(each)[1]} for each in self.hosted]
+            keys = demo_clients.fill(work, self.configuration)
+        self._copy_and_back_up(new[0])
+        return keys
+
+    def _create(self, client):
+        personal = {"company": client["company"], "login": LOGIN, "password_hash": _hash(PASSWORD)}
+        arguments = {"template": TEMPLATE, "purpose": client["hosted"], "personal": personal}
+        return self.hosting.submit("create", self.address(client)[1], arguments)
+
+    def _copy_and_back_up(self, client):
+        name, copy = self.address(client)[1], self.hosting.hosted_name(self.staging_label)
+        arguments = {"source": name, "purpose": STAGING, "keep_logins": True}
+        with console.step(f"Making {copy}, a neutralised copy, and a backup of {name}"):
+            self.hosting.wait(
+                self.hosting.submit("duplicate", copy, arguments),
+                self.hosting.submit("backup", name),
             )
-            self.server.wait(host="portal.localhost")
 
-    def _projects(self, keys):
-        """Return the values of one project a client, as a person would enter them."""
-        projects = []
-        for client in CLIENTS:
-            key = keys[client["label"]]
-            projects.append(
-                {
-                    "name": client["company"],
-                    "database_hosting": client.get("hosting", "premise"),
-                    "database_url": self.url(client["label"]),
-                    "database_name": self.database(client["label"]),
-                    "database_api_login": LOGIN,
-                    "database_api_key": key[::-1] if client.get("wrong_key") else key,
-                }
-            )
-        nowhere = {
-            "name": NOWHERE["company"],
-            "database_url": self._nowhere_url(),
-            "database_name": "nowhere",
-        }
-        return [
-            *projects,
-            projects[0] | nowhere | {"database_hosting": "premise", "database_api_key": "no-key"},
-        ]
 
-    def _nowhere_url(self):
-        return f"http://{NOWHERE['label']}.localhost:{NOWHERE['port']}"
+def _hash(password):
+    from passlib.hash import pbkdf2_sha512  # in the virtual environment, which may not be there yet
 
-    def _write_json(self):
-        entries = [
-            {
-                "name": client["company"],
-                "url": self.url(client["label"]),
-                "hosting": client.get("hosting", "premise"),
-                "expected": client.get("expected", "ok"),
-            }
-            for client in CLIENTS
-        ]
-        entries.append(
-            {
-                "name": NOWHERE["company"],
-                "url": self._nowhere_url(),
-                "hosting": "premise",
-                "expected": NOWHERE["expected"],
-            }
-        )
-        portal = {
-            "url": self.url("portal"),
-            "base": f"http://127.0.0.1:{self.port}",
-            "database": self.database("portal"),
-            "login": LOGIN,
-            "password": PASSWORD,
-        }
-        files.write(
-            self.json_path, json.dumps({"portal": portal, "databases": entries}, indent=2) + "\n"
-        )
-
-    def _print(self):
-        console.say("")
-        console.say(demo_sync.table(demo_sync.fleet(self)))
-        console.say("")
-        console.say(f"  Open   {self.url('portal')}/odoo    login {LOGIN}, password {PASSWORD}")
-        console.say(
-            f"  Facts  {self.json_path.relative_to(paths.ROOT)}    log {self.log.relative_to(paths.ROOT)}"
-        )
-        console.say("  Stop   make stop")
+    return pbkdf2_sha512.using(rounds=ROUNDS).hash(password)

@@ -14,10 +14,12 @@ def _people(domain, *names):
 
 
 # template: the cached template database; returns: (days until the deadline, state) a kind of return.
+# hosted: how the demo's hosting server comes by it; the others run elsewhere.
 CLIENTS = (
     {
         "label": "alpine",
         "company": "Alpine Outdoor",
+        "hosted": "customer",
         "template": "client_account",
         "users": [
             MIA,
@@ -31,6 +33,7 @@ CLIENTS = (
     {
         "label": "birch",
         "company": "Birch Interiors",
+        "hosted": "trial",
         "template": "client",
         "users": [MIA, *_people("birch", "Amelie Roux", "Hugo Petit")],
         "drafts": NO_DRAFTS,
@@ -49,6 +52,7 @@ CLIENTS = (
     {
         "label": "dune",
         "company": "Dune Travel",
+        "hosted": "customer",
         "template": "client",
         "users": _people("dune", "Omar Haddad"),
         "drafts": NO_DRAFTS,
@@ -60,6 +64,7 @@ CLIENTS = (
     {
         "label": "elm",
         "company": "Elm Street Bakery",
+        "hosted": "customer",
         "template": "client_account",
         "users": [SOFIA, *_people("elm", "Grace Miller", "Ben Carter", "Ella Wood")],
         "drafts": {"out_invoice": 2, "in_invoice": 21},
@@ -93,6 +98,7 @@ CLIENTS = (
     {
         "label": "harbor",
         "company": "Harbor Logistics",
+        "hosted": "adopted",
         "template": "client_account",
         "users": [MIA, NOAH, SOFIA, *_people("harbor", "Pieter Smit", "Anna Visser")],
         "drafts": {"out_invoice": 5},
@@ -103,3 +109,7 @@ CLIENTS = (
 
 # Nothing answers on the discard port of the loopback interface.
 NOWHERE = {"label": "nowhere", "company": "Nowhere Antiques", "port": 9, "expected": "unreachable"}
+
+HOSTER = "Northwind Hosting"
+TEMPLATE = "accounting"
+STAGING = "staging"

@@ -22,16 +22,19 @@ IS_DATABASE = [["database_hosting", "!=", False]]
 
 
 class Portal:
-    """The portal as its administrator's browser sees it: a session, and calls to models."""
+    """A database of the demo as its administrator's browser sees it: a session, and calls to models.
 
-    def __init__(self, demo):
+    :param label: another database than the portal, served by the same process
+    """
+
+    def __init__(self, demo, label="portal"):
         self._base = f"http://127.0.0.1:{demo.port}"
-        self._host = f"portal.localhost:{demo.port}"
+        self._host = f"{label}.localhost:{demo.port}"
         # No proxy of the environment may stand between this and the loopback interface.
         self._opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(_cookies())
         )
-        parameters = {"db": demo.database("portal"), "login": "admin", "password": "admin"}
+        parameters = {"db": demo.database(label), "login": "admin", "password": "admin"}
         self._post("/web/session/authenticate", parameters)
 
     def call(self, model, method, *arguments, **keywords):
@@ -100,12 +103,12 @@ def _kpi(definition):
     return f"{definition['string']} {value}"
 
 
-def table(rows):
+def table(rows, columns=COLUMNS):
     """Return rows under their headings, in columns as wide as needed."""
-    widths = [max(len(row[index]) for row in (COLUMNS, *rows)) for index in range(len(COLUMNS))]
+    widths = [max(len(row[index]) for row in (columns, *rows)) for index in range(len(columns))]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in (COLUMNS, *rows)
+        for row in (columns, *rows)
     ]
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(line.rstrip() for line in lines)

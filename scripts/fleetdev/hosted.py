@@ -34,6 +34,21 @@ def drop_server(server):
         drop(name)
 
 
+def plant(source, name, server):
+    """Copy a database under a name that a hosting server may adopt.
+
+    Its comment is no owner mark to that server, but it is one to `drop_server`.
+    """
+    if postgres.exists(name):
+        raise console.Failure(f'There is a database "{name}" already, and it is not the demo\'s')
+    from psycopg2 import sql  # in the virtual environment, which may not be there yet
+
+    new, comment = sql.Identifier(name), json.dumps({"fleet": {"server": server}})
+    with postgres.cursor() as cr:
+        cr.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(new, sql.Identifier(source)))
+        cr.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(new, sql.Literal(comment)))
+
+
 def drop(name):
     """Drop one marked database and whoever is connected to it."""
     if name not in marks():
@@ -49,13 +64,13 @@ def drop(name):
 def forget():
     """Drop what the hosting servers of this tree made, then this tree's own databases."""
     for name in postgres.names():
-        server = _uuid(name)
+        server = server_of(name)
         if server:
             drop_server(server)
     postgres.forget()
 
 
-def _uuid(database):
+def server_of(database):
     """Return the uuid of an Odoo database that holds a hosting server, else None."""
     try:
         with postgres.cursor(database) as cr:

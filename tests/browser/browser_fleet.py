@@ -8,35 +8,35 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from unittest import mock
 
 import psycopg2
 
-from fleetdev import demo, demo_sync, odoo_run
+from fleetdev import demo_sync, odoo_run, paths
+from fleetdev.demo_fleet import CLIENTS
+from fleetdev.demo_portal import PortalFleet
 
 # Dune has a wrong key. Grove is not entered in the portal: a test does that by hand.
 LABELS = ("alpine", "birch", "dune", "grove")
 BY_HAND = "grove"
 
 
-class BrowserFleet(demo.Demo):
-    """A small demo on a port of its own."""
+class BrowserFleet(PortalFleet):
+    """A portal and a few clients on a port of its own."""
 
     def __init__(self) -> None:
-        super().__init__(f"browser_{os.getpid()}", odoo_run.free_port())
+        clients = [client for client in CLIENTS if client["label"] in LABELS]
+        super().__init__(f"browser_{os.getpid()}", odoo_run.free_port(), clients)
         self.by_hand: dict[str, Any] = {}
 
     def start(self) -> None:
-        clients = tuple(client for client in demo.CLIENTS if client["label"] in LABELS)
-        with mock.patch.object(demo, "CLIENTS", clients):
-            self.run()
+        self.run()
         self.portal = demo_sync.Portal(self)
         # Its greeting would open a chat window over the first screen of each user.
         users = self.portal.call("res.users", "search", [])
         self.portal.call("res.users", "write", users, {"odoobot_state": "disabled"})
 
-    def _projects(self, keys: dict[str, str]) -> list[dict[str, Any]]:
-        projects = super()._projects(keys)
+    def projects(self, keys: dict[str, str]) -> list[dict[str, Any]]:
+        projects = super().projects(keys)
         self.by_hand = next(
             values for values in projects if values["database_url"] == self.url(BY_HAND)
         )
@@ -48,8 +48,7 @@ class BrowserFleet(demo.Demo):
             os.kill(pid, signal.SIGTERM)
             time.sleep(0.5)
         self.stop()
-        for path in (self.json_path, self.json_path.with_suffix(".lock")):
-            path.unlink(missing_ok=True)
+        (paths.RUN / f"{self.name}.lock").unlink(missing_ok=True)
 
     def project(self, name: str) -> int:
         """Return the id of the database of this name in the portal."""

@@ -10,7 +10,7 @@ import pytest
 import requests
 from support.odoo_fleet import XMLRPC_IS_OLD, services
 
-from fleetdev import databases, demo_sync, odoo_log, odoo_run, postgres
+from fleetdev import demo_facts, demo_sync, hosted, odoo_log, odoo_run
 from fleetdev.demo import Demo
 
 STATES = {"ok": "ok", "credentials": "credentials", "unreachable": "unreachable"}
@@ -24,10 +24,12 @@ def demo() -> Iterator[Demo]:
         demo.run()
         yield demo
     finally:
+        server = hosted.server_of(demo.hosting.database)
         demo.stop()
-        for name in postgres.names(f"{demo.name}_"):
-            databases.drop(name)
+        demo.remove()
         demo.json_path.unlink(missing_ok=True)
+        assert not demo.folder.exists()
+        assert [name for name, mark in hosted.marks().items() if mark == server] == []
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +48,15 @@ def portal(demo: Demo) -> dict[str, dict[str, Any]]:
 
 
 def test_the_facts_have_the_promised_shape(demo: Demo, facts: dict[str, Any]) -> None:
-    assert set(facts) == {"portal", "databases"}
-    assert set(facts["portal"]) == {"url", "base", "database", "login", "password"}
-    assert facts["portal"]["url"] == f"http://portal.localhost:{demo.port}"
-    assert facts["portal"]["base"] == f"http://127.0.0.1:{demo.port}"
+    assert set(facts) == {"portal", "server", "hosted", "databases"}
+    for label in ("portal", "server"):
+        assert set(facts[label]) == {"url", "base", "database", "login", "password"}
+        assert facts[label]["url"] == f"http://{label}.localhost:{demo.port}"
+        assert facts[label]["base"] == f"http://127.0.0.1:{demo.port}"
+    for entry in facts["hosted"]:
+        assert set(entry) == {"name", "url", "base", "purpose", "login", "password"}
+        assert entry["url"] == f"http://{entry['name']}.localhost:{demo.hosting.port}"
+    assert {"customer", "trial", "staging"} <= {entry["purpose"] for entry in facts["hosted"]}
     for entry in facts["databases"]:
         assert set(entry) == {"name", "url", "hosting", "expected"}
         assert entry["expected"] in STATES
@@ -86,21 +93,66 @@ def test_the_kpis_are_those_of_the_clients_own_records(portal: dict[str, dict[st
     assert portal["Alpine Outdoor"]["database_nb_users"] == 7
 
 
-def test_the_login_of_the_facts_opens_the_portal(facts: dict[str, Any]) -> None:
-    portal = facts["portal"]
+def sign_in(place: dict[str, Any], database: str) -> Any:
+    """Sign in with the login of the facts; return what the server answers."""
+    parameters = {"db": database, "login": place["login"], "password": place["password"]}
     answer = requests.post(
-        f"{portal['base']}/web/session/authenticate",
-        json={
-            "params": {
-                "db": portal["database"],
-                "login": portal["login"],
-                "password": portal["password"],
-            }
-        },
-        headers={"Host": portal["url"].removeprefix("http://")},
-        timeout=30,
+        f"{place['base']}/web/session/authenticate",
+        json={"params": parameters},
+        headers={"Host": place["url"].removeprefix("http://")},
+        timeout=60,
     )
-    assert answer.json()["result"]["uid"] == 2
+    return answer.json()["result"]
+
+
+@pytest.mark.parametrize("label", ["portal", "server"])
+def test_the_login_of_the_facts_opens_the_control_databases(
+    facts: dict[str, Any], label: str
+) -> None:
+    assert sign_in(facts[label], facts[label]["database"])["uid"] == 2
+
+
+def test_the_login_of_the_facts_opens_every_hosted_database(facts: dict[str, Any]) -> None:
+    assert {entry["name"]: sign_in(entry, entry["name"])["uid"] for entry in facts["hosted"]} == {
+        entry["name"]: 2 for entry in facts["hosted"]
+    }
+
+
+def test_the_hosted_databases_are_those_that_the_server_made(
+    demo: Demo, facts: dict[str, Any]
+) -> None:
+    rows = demo_sync.Portal(demo, "server").call(
+        "saas.database", "search_read", [], ["name", "state", "is_neutralized"]
+    )
+    assert {row["name"] for row in rows} == {entry["name"] for entry in facts["hosted"]}
+    assert {row["state"] for row in rows} == {"active"}
+    neutralised = [row["name"] for row in rows if row["is_neutralized"]]
+    assert neutralised == [demo.hosting.hosted_name(demo.staging_label)]
+
+
+def test_the_runner_took_the_operations_at_once_and_all_are_done(demo: Demo) -> None:
+    asked = ("adopt", "template_build", "create", "duplicate", "backup")
+    rows = demo_sync.Portal(demo, "server").call(
+        "saas.operation",
+        "search_read",
+        [["key", "=like", "demo:%"]],
+        ["kind", "state", "attempt"],
+    )
+    assert {row["kind"] for row in rows} == set(asked)
+    assert {row["state"] for row in rows} == {"done"}
+    jobs = demo_sync.Portal(demo, "server").call(
+        "queue.job", "search_count", [["state", "=", "done"]]
+    )
+    assert jobs >= len(rows)
+
+
+def test_the_steps_that_are_shown_have_seconds_and_evidence(demo: Demo) -> None:
+    name = demo.address(demo.hosted[0])[1]
+    shown = demo_facts.steps(demo, "create", name)
+    assert len(shown) == 10
+    assert sum(float(seconds) for _step, seconds, _evidence in shown) > 0
+    assert shown[-1][0] == "Open its first page"
+    assert "/web/login" in shown[-1][2]
 
 
 def test_the_table_names_every_database(demo: Demo, facts: dict[str, Any]) -> None:
@@ -110,6 +162,6 @@ def test_the_table_names_every_database(demo: Demo, facts: dict[str, Any]) -> No
     ] == []
 
 
-def test_the_servers_log_holds_no_unexpected_warning(demo: Demo) -> None:
-    text = demo.log.read_text(errors="replace")
+def test_the_logs_hold_no_unexpected_warning(demo: Demo) -> None:
+    text = "".join(log.read_text(errors="replace") for log in (demo.log, demo.hosting.log))
     assert odoo_log.unexpected(text, (XMLRPC_IS_OLD,)) == []
