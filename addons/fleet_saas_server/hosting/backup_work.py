@@ -7,8 +7,11 @@ storage come as secrets, ``repository.NUMBER.password`` and ``repository.NUMBER.
 from __future__ import annotations
 
 import json
+import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from . import backup, boot, check, files, restore, retention, seal
@@ -24,6 +27,7 @@ from .postgres import Mark
 from .restic import Repository
 
 BACKUP_S = 6 * 3600
+REACH_S = 90.0
 BACKUP_ID = Argument(matching(r"[0-9a-z][0-9a-z-]{7,63}", "the id of a backup"))
 
 
@@ -45,6 +49,11 @@ def repository(context: Context, entry: Mapping[str, Any]) -> Repository:
     return opened.watched(context.progress, context.seconds_left)
 
 
+def _staging(context: Context) -> Path:
+    """Return the folder of links and dumps while a backup is taken or restored."""
+    return context.host.work_dir / "staging"
+
+
 def first_repository(context: Context) -> Repository:
     """Return the repository that backups go to first and are restored from."""
     return repository(context, context.request["repositories"][0])
@@ -58,17 +67,9 @@ def public_keys(context: Context) -> list:
 # --- taking one
 
 
-def prepare_repositories(context: Context) -> dict[str, Any]:
-    """Make the repositories that do not exist yet, and remove locks of dead programs."""
-    entries = context.request["repositories"]
-    first, made = first_repository(context), []
-    for number, entry in enumerate(entries):
-        opened = repository(context, entry)
-        if opened.init(like=first if number else None):
-            made.append(entry["id"])
-        else:
-            opened.unlock()
-    return {"made": made}
+def prepare_repository(context: Context) -> dict[str, Any]:
+    """Make the repository that takes the backup, if there is none yet."""
+    return {"made": first_repository(context).init()}
 
 
 def take(context: Context) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def take(context: Context) -> dict[str, Any]:
             name=request["target"],
             uuid=request["uuid"],
             filestore=host.filestore(request["physical"]),
-            staging=host.work_dir / "staging",
+            staging=_staging(context),
             purpose=request["purpose"],
         ),
         backup=request["backup"],
@@ -112,6 +113,7 @@ def copy(context: Context) -> dict[str, Any]:
     for entry in others:
         target = repository(context, entry)
         try:
+            _reach(context, target, first)
             backup.copy(
                 context.find("take", "snapshots"),
                 source=first,
@@ -126,6 +128,17 @@ def copy(context: Context) -> dict[str, Any]:
                 raise
             failed[str(entry["id"])] = str(error)
     return {"copied": copied, "failed": failed}
+
+
+def _reach(context: Context, target: Repository, first: Repository) -> None:
+    """Open a repository, or make it; a storage that is away is given up after `REACH_S`.
+
+    restic itself tries for a quarter of an hour, and other databases wait for their turn.
+    """
+    limit = time.monotonic() + REACH_S
+    target.watched(
+        context.progress, lambda: min(context.seconds_left(), limit - time.monotonic())
+    ).init(like=first)
 
 
 def forget(context: Context) -> dict[str, Any]:
@@ -144,7 +157,7 @@ def backup_plan(_request: Mapping[str, Any]) -> Plan:
     """Return the plan of a backup. Once it was read back, nothing of it is undone."""
     return Plan(
         (
-            Step("repositories", prepare_repositories),
+            Step("repository", prepare_repository),
             Step("take", take),
             Step("confirm", confirm, final=True),
             Step("copy", copy),
@@ -161,10 +174,8 @@ def read_back(context: Context) -> dict[str, Any]:
     """Check every repository and read a share of its data."""
     request, results = context.request, {}
     for entry in request["repositories"]:
-        opened = repository(context, entry)
-        opened.unlock()
         found = check.verify(
-            opened,
+            repository(context, entry),
             public_keys(context),
             part=request["part"],
             parts=request["parts"],
@@ -208,7 +219,7 @@ def load(context: Context) -> dict[str, Any]:
             database=hidden,
             mark=Mark(host.server, "hidden", uuid=request["uuid"], operation=context.operation),
             filestore=host.filestore(hidden),
-            work=host.work_dir / "staging",
+            work=_staging(context),
         ),
         tools=tools(context),
         repository=opened,
@@ -220,9 +231,10 @@ def load(context: Context) -> dict[str, Any]:
 
 
 def forget_load(context: Context) -> None:
-    """Drop the hidden database of an earlier try, with its files."""
+    """Drop the hidden database of an earlier try, with its files and its uncompressed dump."""
     hidden = context.find("load", "hidden")
     if hidden:
+        shutil.rmtree(restore.work_folder(_staging(context), hidden), ignore_errors=True)
         context.host.cluster.drop(hidden, server=context.host.server)
         files.remove_tree(context.host.filestore(hidden))
 

@@ -155,13 +155,18 @@ def restore(
     watched = repository.watched(progress, remaining_s)
     tools.cluster.drop(target.database, server=target.mark.server)
     files.remove_tree(target.filestore)
-    work = target.work / f"restore-{target.database}"
+    work = work_folder(target.work, target.database)
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True, mode=0o700)
     try:
         return _Restoring(found, target, tools, watched, work).run(every_file)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def work_folder(work: Path, database: str) -> Path:
+    """Return where the uncompressed dump waits; one that was killed leaves it behind."""
+    return work / f"restore-{database}"
 
 
 def check_versions(manifest: Manifest, tools: PgTools) -> None:

@@ -85,7 +85,7 @@ STEP_LABELS = {
     "remove_upload": _lt("Remove the uploaded archive"),
     "reopen": _lt("Open its address again"),
     "repair": _lt("Repair, and remove what dead operations left"),
-    "repositories": _lt("Prepare the repositories"),
+    "repository": _lt("Prepare the repository"),
     "reserve": _lt("Look whether the name and the machine allow it"),
     "route": _lt("Open its address"),
     "routes": _lt("Forget its addresses"),

@@ -1,0 +1,288 @@
+"""Backups as operations: taken, verified, rehearsed, brought back; killed anywhere."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from making import create_request, publish_template
+from operations import HostingServer
+from support import backups
+
+from fleetdev import restic
+
+pytestmark = pytest.mark.timeout(280)
+
+PASSWORD = "correct horse battery staple"
+
+
+class Case:
+    """One hosted database with a repository, and the requests that the ORM's hooks would make."""
+
+    def __init__(self, server: HostingServer, template: str) -> None:
+        from hosting import manifest
+
+        self.server, self.template = server, template
+        self.name = f"fleet-b{uuid.uuid4().hex[:8]}"
+        self.uuid = str(uuid.uuid4())
+        self.key = manifest.new_key()
+        self.location = str(server.folder / "backups" / self.uuid)
+        self.secrets = {
+            "repository.1.password": PASSWORD,
+            "repository.1.env": "{}",
+            "signing_key": manifest.private_text(self.key),
+        }
+        server.do("create", self.name, create_request(template, uuid=self.uuid))
+        made = backups.repository(Path(self.location), password=PASSWORD)
+        made.init()
+        backups.cheap(made)
+
+    @property
+    def read_request(self) -> dict[str, Any]:
+        """Return what every operation on the repository is told."""
+        from hosting import manifest
+
+        return {
+            "uuid": self.uuid,
+            "repositories": [{"id": 1, "location": self.location, "remote": False}],
+            "public_keys": [manifest.public_pem(self.key)],
+        }
+
+    def backup_request(self, number: str, **changes: Any) -> dict[str, Any]:
+        request = self.read_request | {
+            "physical": self.name,
+            "purpose": "customer",
+            "backup": number,
+            "keep": {"last": 4, "daily": 7, "weekly": 4, "monthly": 3},
+            "never": [],
+        }
+        return request | changes
+
+    def backup(self, number: str) -> dict[str, Any]:
+        """Take a backup; return its evidence by step."""
+        return self.do("backup", self.name, self.backup_request(number))
+
+    def do(self, kind: str, target: str, request: dict[str, Any]) -> dict[str, Any]:
+        operation = self.server.submit(kind, target, request)
+        outcome = self.run(operation)
+        assert outcome == "done", (self.server.error(operation), self.server.last_error)
+        return self.server.evidence(operation)
+
+    def run(self, operation: int, failpoints: str = "") -> str:
+        return self.server.run(operation, failpoints, self.secrets)
+
+    def write(self, value: str) -> None:
+        self.server.sql_in(
+            self.name,
+            "INSERT INTO ir_config_parameter (key, value) VALUES ('test.value', %s) "
+            "ON CONFLICT (key) DO UPDATE SET value = EXCLUDED.value",
+            value,
+        )
+
+    def value(self, database: str = "") -> str | None:
+        rows = self.server.sql_in(
+            database or self.name, "SELECT value FROM ir_config_parameter WHERE key = 'test.value'"
+        )
+        return rows[0][0] if rows else None
+
+    def page(self, name: str = "") -> int:
+        host = f"{name or self.name}.hosted.example"
+        url = f"http://127.0.0.1:{self.server.port}/web/login"
+        return requests.get(url, headers={"Host": host}, timeout=60).status_code
+
+    def hidden(self) -> set[str]:
+        names = set(self.server.databases()) | self.server.folders()
+        return {each for each in names if each.startswith("fleet_x_")}
+
+    def drop(self, name: str) -> None:
+        from hosting import files
+        from hosting.routes import Routes
+
+        host = self.server.host
+        Routes(host.routes).remove(host.host_name(name))
+        host.cluster.drop(name, server=self.server.uuid)
+        files.remove_tree(host.filestore(name))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[HostingServer]:
+    restic.ensure()
+    with HostingServer("backup_work") as made:
+        made.serve()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def template(server) -> str:
+    return publish_template(server, "tiny")
+
+
+@pytest.fixture(scope="module")
+def case(server, template) -> Case:
+    made = Case(server, template)
+    made.write("first")
+    made.backup("first-backup")
+    return made
+
+
+@pytest.fixture(autouse=True)
+def nothing_hidden_is_left(request) -> Iterator[None]:
+    """Check after each test that no hidden database or folder is left."""
+    yield
+    made = request.getfixturevalue("case")
+    for kept in [each for each in made.hidden() if each.startswith("fleet_x_former_")]:
+        made.drop(kept)
+    assert made.hidden() == set()
+    assert not list((made.server.host.work_dir / "staging").glob("*"))
+
+
+def restore_request(case: Case, **changes: Any) -> dict[str, Any]:
+    return case.read_request | {"backup": "first-backup"} | changes
+
+
+def test_a_backup_counts_once_it_was_read_back(case):
+    evidence = case.backup("second-backup")
+    assert evidence["take"]["snapshots"].keys() == {"dump", "files", "manifest"}
+    assert evidence["confirm"]["rows"] == evidence["take"]["rows"] > 1000
+    assert evidence["take"]["missing"] == 0
+
+
+def test_a_verification_reads_its_share_and_names_the_backups(case):
+    request = case.read_request | {"part": 1, "parts": 1, "prune": True}
+    evidence = case.do("verify", case.name, request)
+    assert "first-backup" in evidence["read_back"]["results"]["1"]["backups"]
+    assert evidence["prune"]["sizes"]["1"] > 0
+
+
+def test_a_drill_restores_boots_compares_and_leaves_nothing(case):
+    request = restore_request(case, uuid=str(uuid.uuid4()), hidden="drill", every_file=True)
+    evidence = case.do("drill", case.name, request)
+    assert evidence["load"]["hashed"] == evidence["load"]["files"] > 0
+    assert evidence["boot"]["path"] == "/web/login"
+    assert evidence["boot"]["assets"] > 0
+
+
+def test_a_restore_in_place_brings_the_data_back_and_keeps_what_was_there(case):
+    case.write("second")
+    evidence = case.do("restore", case.name, restore_request(case))
+    assert case.value() == "first"
+    assert case.page() == 200
+    kept = evidence["put_aside"]["kept"]
+    facts = case.server.databases()[kept]
+    assert (facts.is_template, facts.mark.kind) == (True, "snapshot")
+    assert case.value(kept) == "second"
+
+
+def test_a_restore_of_a_database_that_is_gone_brings_it_back(case):
+    case.server.host.cluster.drop(case.name, server=case.server.uuid)
+    case.do("restore", case.name, restore_request(case))
+    assert case.value() == "first"
+    assert case.page() == 200
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "restore.loaded",
+        "restore.close.after",
+        "restore.aside",
+        "restore.put_aside.after",
+        "restore.files_in",
+        "restore.put_in.after",
+    ],
+)
+def test_a_restore_killed_anywhere_is_finished(case, place):
+    case.write("newer")
+    operation = case.server.submit("restore", case.name, restore_request(case))
+    assert case.run(operation, f"{place}=kill") == "killed"
+    assert case.run(operation) == "done", (case.server.error(operation), case.server.last_error)
+    assert case.value() == "first"
+    assert case.page() == 200
+
+
+@pytest.mark.parametrize("step", ["load", "close", "put_aside", "put_in", "reopen"])
+def test_a_restore_that_fails_anywhere_leaves_the_database_as_it_was(case, step):
+    case.write("untouched")
+    operation = case.server.submit("restore", case.name, restore_request(case))
+    assert case.run(operation, f"restore.{step}.after=error") == "failed"
+    assert case.server.error(operation)[0] == "failpoint"
+    assert case.value() == "untouched"
+    assert case.page() == 200
+    assert case.hidden() == set()
+
+
+def test_a_backup_beside_its_database_is_sealed_like_every_clone(case):
+    copy, identity = f"{case.name}-copy", str(uuid.uuid4())
+    request = restore_request(
+        case, uuid=identity, purpose="staging", personal={}, keep_logins=True, activate=False
+    )
+    case.do("restore_as", copy, request)
+    parameters = dict(case.server.sql_in(copy, "SELECT key, value FROM ir_config_parameter"))
+    assert parameters["database.uuid"] == identity
+    assert parameters["database.is_neutralized"]
+    assert case.page(copy) == 200
+    case.drop(copy)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "backup.exported",
+        "backup.staged",
+        "backup.dumped",
+        "backup.before_manifest",
+        "backup.take.after",
+        "backup.before_confirm",
+        "backup.confirm.ended",
+        "backup.forget.before",
+    ],
+)
+def test_a_backup_killed_anywhere_is_finished(case, place):
+    number = f"killed-{uuid.uuid4().hex[:8]}"
+    operation = case.server.submit("backup", case.name, case.backup_request(number))
+    assert case.run(operation, f"{place}=kill") == "killed"
+    assert case.run(operation) == "done", (case.server.error(operation), case.server.last_error)
+    evidence = case.server.evidence(operation)
+    assert evidence["confirm"]["rows"] > 0
+
+
+def test_a_backup_that_cannot_be_copied_elsewhere_still_counts_and_says_so(case):
+    nowhere = {"id": 2, "location": "/dev/null/backups", "remote": False}
+    request = case.backup_request("half-copied")
+    request["repositories"].append(nowhere)
+    case.secrets |= {"repository.2.password": PASSWORD, "repository.2.env": "{}"}
+    evidence = case.do("backup", case.name, request)
+    assert evidence["confirm"]["tables"] > 100
+    assert evidence["copy"]["copied"] == []
+    assert "/dev/null/backups" in evidence["copy"]["failed"]["2"]
+
+
+def test_a_suspended_database_is_backed_up_under_its_hidden_name(case):
+    from hosting import files
+    from hosting.names import hidden_name
+    from hosting.postgres import Mark
+
+    host, hidden = case.server.host, hidden_name("suspended")
+    mark = Mark(case.server.uuid, "hosted", uuid=case.uuid)
+    host.cluster.hide(case.name, hidden, mark=mark)
+    files.move_tree(host.filestore(case.name), host.filestore(hidden))
+    try:
+        evidence = case.do(
+            "backup", case.name, case.backup_request("while-suspended", physical=hidden)
+        )
+        assert evidence["confirm"]["tables"] > 100
+    finally:
+        files.move_tree(host.filestore(hidden), host.filestore(case.name))
+        host.cluster.publish(hidden, case.name, mark=mark)
+
+
+def test_no_secret_is_journalled(case):
+    rows = case.server.sql("SELECT row_to_json(o)::text FROM saas_operation o")
+    rows += case.server.sql("SELECT row_to_json(s)::text FROM saas_operation_step s")
+    for (text,) in rows:
+        assert PASSWORD not in text
+        assert case.secrets["signing_key"] not in text
