@@ -267,14 +267,21 @@ def test_what_is_not_ours_is_never_touched(server, name):
             reconcile.repair(server.host, Difference("leftover", each, "hidden"))
             with pytest.raises(reconcile.HostingError, match=each):
                 reconcile.REPAIRS["leftover"](server.host, Difference("leftover", each, "hidden"))
-        with pytest.raises(reconcile.HostingError, match=name):
-            reconcile.REPAIRS["folder_leftover"](server.host, Difference("folder_leftover", name))
         assert all(exists(server, each) for each in (foreign, theirs))
     finally:
         with postgres.cursor() as cr:
             cr.execute(f'DROP DATABASE "{foreign}"')
         server.host.cluster.drop(theirs, server=other)
         server.host.cluster.drop(unmarked, server=server.uuid)
+
+
+def test_no_repair_touches_what_is_visible(server, name):
+    _what, folder = _add_folder(server, name)
+    for what, about in (("leftover", name), ("folder_leftover", name), ("folder_leftover", folder)):
+        with pytest.raises(reconcile.HostingError, match=about):
+            reconcile.REPAIRS[what](server.host, Difference(what, about))
+    assert exists(server, name)
+    assert server.host.filestore(name).exists() and server.host.filestore(folder).exists()
 
 
 # --- operations
@@ -336,6 +343,15 @@ def test_files_that_an_operation_is_removing_are_left_to_it(server, name):
     assert server.run(operation) == "done"
     forget_operations(server)
     assert found(server) == {("folder_leftover", f".removed-{left}")}
+
+
+def test_a_route_that_an_operation_has_just_made_is_not_reported(server, name):
+    _what, host_name = _add_route(server, name)
+    operation = server.submit("create", "nobody", {"uuid": str(uuid.uuid4())})
+    assert found(server) == set()
+    server.sql("UPDATE saas_operation SET state = 'failed' WHERE id = %s", operation)
+    forget_operations(server)
+    assert found(server) == {("route_unknown", host_name)}
 
 
 def test_what_ended_between_looking_and_comparing_is_not_reported(server, name, monkeypatch):
