@@ -60,7 +60,7 @@ class _Counting:
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream, self.count = stream, 0
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes) -> int:  # pylint: disable=method-required-super
         self._stream.write(data)
         self.count += len(data)
         return len(data)
@@ -95,8 +95,8 @@ def export_zip(
     with tempfile.TemporaryDirectory(prefix="export-", dir=staging) as folder:
         if isinstance(target, Path):
             with _new_file(target) as stream:
-                return export.write(stream, Path(folder, "files"))
-        return export.write(target, Path(folder, "files"))
+                return export.save(stream, Path(folder, "files"))
+        return export.save(target, Path(folder, "files"))
 
 
 @contextmanager
@@ -127,7 +127,7 @@ class _Export:
     progress: Progress
     remaining_s: Callable[[], float]
 
-    def write(self, stream: IO[bytes], stage: Path) -> Exported:
+    def save(self, stream: IO[bytes], stage: Path) -> Exported:
         counting = _Counting(stream)
         with zipfile.ZipFile(
             counting,  # type: ignore[arg-type]
