@@ -28,7 +28,7 @@ def parts(text):
             for line in paragraph.split("\n") if paragraph.startswith("#") else [paragraph]:
                 marks = len(line) - len(line.lstrip("#"))
                 kind = f"h{marks}" if marks else "p"
-                found.append((kind, line.lstrip("# ").strip()))
+                found.append((kind, line.lstrip("# ").replace("**", "").strip()))
     return found
 
 

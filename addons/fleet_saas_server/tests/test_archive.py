@@ -238,7 +238,7 @@ class TestImport(TransactionCase, ArchiveCase):
 @tagged("post_install", "-at_install")
 class TestKitPage(TransactionCase):
     def test_the_page_keeps_the_order_and_every_command_of_the_kit(self):
-        text = "# Kit of a\n\nWords.\n\n## 1. Where\n\n```sh\nexport A='<b>'\n```\n\nAfter.\n"
+        text = "# Kit of a\n\nWords.\n\n## 1. Where\n\n```sh\nexport A='<b>'\n```\n\n**After**.\n"
         self.assertEqual(
             parts(text),
             [
