@@ -13,6 +13,8 @@ from ..hosting.journal import ACTIVE, TRANSITIONS
 from ..hosting.kinds import KINDS
 from .saas_errors import KeyReused, words
 
+# What an operation is called that has ended while its records do not say so yet.
+SETTLING = {"done": "running", "failed": "undoing", "cancelled": "undoing"}
 KEEP_DAYS = 180  # finished operations are kept this long
 
 
@@ -264,19 +266,23 @@ class SaasOperation(models.Model):
         self.action_cancel()
 
     def _get_status(self):
-        """Return what ``saas.host`` answers about an operation; times are UTC, in ISO 8601."""
+        """Return what ``saas.host`` answers about an operation; times are UTC, in ISO 8601.
+
+        It has ended when its records say so too: whoever hears that may ask for the next one.
+        """
         self.ensure_one()
+        settled = self.applied or self.state in ACTIVE
         return {
             "key": self.key,
             "operation": self.id,
             "kind": self.kind,
             "target": self.target,
-            "state": self.state,
+            "state": self.state if settled else SETTLING[self.state],
             "progress": self.progress,
             "waits": self.wait_reason or None,
             "asked": fields.Datetime.to_string(self.create_date),
             "started": fields.Datetime.to_string(self.started) or None,
-            "ended": fields.Datetime.to_string(self.ended) or None,
+            "ended": (settled and fields.Datetime.to_string(self.ended)) or None,
             "error": {"code": self.error_code, "message": self.error} if self.error_code else None,
             "steps": [
                 {"name": step.name, "state": step.state, "evidence": step.evidence or {}}

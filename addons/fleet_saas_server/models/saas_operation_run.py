@@ -1,4 +1,5 @@
 import logging
+import time
 from contextlib import closing
 
 from odoo import SUPERUSER_ID, api, fields, models
@@ -7,6 +8,7 @@ from odoo.tools import config
 
 from .. import settings
 from ..hosting import runner
+from ..hosting.errors import HostingError
 from ..hosting.journal import ACTIVE, OPERATION_SPACE
 from ..hosting.kinds import KINDS
 
@@ -15,6 +17,8 @@ _logger = logging.getLogger(__name__)
 RUNNER_LOCK = 2293787760715711918  # queue_job's own: held by the runner that watches a database
 APPLY_TRIES = 5
 LOOK_AFTER_S = 12
+FRESH_S = 10
+LOST_S = (1, 2, 4, 8)  # seconds until the next try when PostgreSQL broke the connection
 
 
 class SaasOperation(models.Model):
@@ -73,9 +77,22 @@ class SaasOperation(models.Model):
                 .with_env(operation.env)
                 ._get_operation_secrets(operation)
             )
-        outcome = runner.run(host, operation_id, secrets)
+        outcome = self._run_or_go_on(host, operation_id, secrets)
         self._apply_outside(registry, operation_id)
         return outcome
+
+    @api.model
+    def _run_or_go_on(self, host, operation_id, secrets):
+        """Run an operation; go on with it when PostgreSQL broke the connection, as a restart does."""
+        for delay in LOST_S:
+            try:
+                outcome = runner.run(host, operation_id, secrets)
+            except HostingError:
+                outcome = "lost"  # PostgreSQL lets nobody in yet
+            if outcome != "lost":
+                return outcome
+            time.sleep(delay)
+        return runner.run(host, operation_id, secrets)
 
     @api.model
     def _apply_outside(self, registry, operation_id):
@@ -94,22 +111,25 @@ class SaasOperation(models.Model):
                     raise
 
     def _register_hook(self):
-        """Have a runner that starts look after the operations of one that died.
+        """Have a runner that starts look after the operations of one that died, and soon again.
 
         queue_job takes over only jobs older than ten seconds, and looks when it starts and then
         after a minute; a job that is due in between makes it look in time.
         """
         super()._register_hook()
         if "queue_job" in config["server_wide_modules"] and not config["stop_after_init"]:
-            eta = fields.Datetime.add(fields.Datetime.now(), seconds=LOOK_AFTER_S)
-            self.with_delay(
-                eta=eta, identity_key="fleet_saas_server.look_after", channel="root.hosting_fast"
-            )._job_look_after()
+            now = fields.Datetime.now()
+            for seconds in (0, LOOK_AFTER_S):
+                self.with_delay(
+                    eta=fields.Datetime.add(now, seconds=seconds),
+                    identity_key=f"fleet_saas_server.look_after.{seconds}",
+                    channel="root.hosting_fast",
+                )._job_look_after()
 
     @api.model
     def _job_look_after(self):
-        """Run what no living runner holds."""
-        for operation in self.browse(self._get_runnable_ids()):
+        """Run what no living runner holds, however young: a second job for one does no harm."""
+        for operation in self.browse(self._get_runnable_ids(age_s=0)):
             operation._enqueue()
 
     def _enqueue_if_waiting(self):
@@ -146,11 +166,14 @@ class SaasOperation(models.Model):
                 break
 
     @api.model
-    def _get_runnable_ids(self):
+    def _get_runnable_ids(self, age_s=None):
         """Return the operations that nobody runs although they could: dead runners, lost jobs.
 
-        With a living runner fresh ones are left to it for a few seconds.
+        :param int age_s: seconds since they were asked for; by default fresh ones are left to a
+            living runner for a while
         """
+        if age_s is None:
+            age_s = FRESH_S if self._has_runner() else 0
         with closing(self._get_host().cluster.connect(self.env.cr.dbname)) as connection:
             with connection.cursor() as cr:
                 cr.execute(
@@ -164,6 +187,6 @@ class SaasOperation(models.Model):
                               AND l.classid = %s AND l.objid = o.id AND l.objsubid = 2
                               AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
                      ORDER BY o.id LIMIT 200""",
-                    [list(ACTIVE), 10 if self._has_runner() else 0, OPERATION_SPACE],
+                    [list(ACTIVE), age_s, OPERATION_SPACE],
                 )
                 return [row[0] for row in cr.fetchall()]
