@@ -8,10 +8,12 @@ import contextlib
 import hashlib
 import os
 import secrets
+import time
 
 from . import cluster, console, files, paths
 
 ROLE = "fleet"
+DROP_TRIES = 8
 TEMP_FILES = "2GB"
 
 
@@ -55,9 +57,9 @@ def _ensure_given():
         name, superuser, createdb = cursor.fetchone()
         cursor.execute("SHOW server_version_num")
         version = int(cursor.fetchone()[0])
-    if version < 130000:
+    if version < 150000:
         raise console.Failure(
-            f"PostgreSQL 13 or newer is needed, {os.environ['PGHOST']} answers version {version}"
+            f"PostgreSQL 15 or newer is needed, {os.environ['PGHOST']} answers version {version}"
         )
     if superuser:
         role = f"{prefix()}odoo"
@@ -160,6 +162,20 @@ def drop(name):
         if cr.fetchone():
             cr.execute(f'ALTER DATABASE "{name}" IS_TEMPLATE false')
         cr.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def _drop(cr, name):
+    """Drop it; autovacuum may be in it, which only a superuser could end and which soon leaves."""
+    import psycopg2.errors
+
+    for again in range(DROP_TRIES):
+        try:
+            cr.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            return
+        except psycopg2.errors.InsufficientPrivilege:
+            if again == DROP_TRIES - 1:
+                raise
+            time.sleep(0.2 * (again + 1))
 
 
 def exists(name):

@@ -117,6 +117,7 @@ def seal_copy(context: Context) -> dict[str, Any]:
             identity=request["uuid"],
             purpose=request["purpose"],
             keep_logins=bool(request.get("keep_logins")),
+            source="" if request.get("live") else request.get("source", ""),
         )
     finally:
         connection.close()

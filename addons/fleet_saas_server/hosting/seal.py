@@ -91,6 +91,10 @@ class SealReport:
         """Return plain values for JSON."""
         return asdict(self)
 
+    def words(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the three lists."""
+        return {name: getattr(self, name) for name in ("switched_off", "left_on", "unknown")}
+
 
 def seal(
     opened: connection,
@@ -100,9 +104,15 @@ def seal(
     purpose: str,
     keep_logins: bool = False,
     rules: Iterable[Rule] = RULES,
+    source: str = "",
 ) -> SealReport:
     """Seal the hidden clone behind ``opened`` and commit; nothing of it is kept on any error.
 
+    A template version that was sealed before it was closed (`prepare`) makes this short: only what
+    no two clones may share is renewed. Whether that was enough is for `verify` to say, not for us.
+
+    :param source: name of the closed template version that was copied: what is the same in all
+        its clones is looked up once
     :param identity: the clone's ``database.uuid`` from now on
     :param purpose: ``customer`` or ``trial`` (activated later), or ``staging`` (stays inert)
     :param keep_logins: leave passwords, for a staging copy that its users shall log in to; API
@@ -120,6 +130,7 @@ def seal(
                 purpose=purpose,
                 keep_logins=keep_logins,
                 rules=rules,
+                source=source,
             )
         failpoint("seal.before_commit")
         opened.commit()
@@ -138,16 +149,25 @@ def seal_in(
     purpose: str,
     keep_logins: bool = False,
     rules: Iterable[Rule] = RULES,
+    source: str = "",
 ) -> SealReport:
     """Do the work of `seal` in the transaction of ``cr``, which the caller commits."""
     if purpose not in PURPOSES or (keep_logins and purpose != "staging"):
         raise ValueError(f"{purpose} is no purpose of a sealed clone, or may not keep logins")
-    before = look(cr)
+    known = _KNOWN.get(source) if source else None
+    before = look(cr, known.columns if known else None)
     queries = [(name, text) for name in before.modules if (text := addons.neutralize_sql(name))]
     todo = plan(before.columns, tuple(rules), keep_logins)
-    # All tokens of the standard rules, so that a check finds those that no rule renewed.
-    renewed = plan(before.columns, RULES, False).renewed
-    before.source = _with_tokens(cr, before.source, renewed)
+    if known:
+        before.source = known.source
+    else:
+        # All tokens of the standard rules, so that a check finds those that no rule renewed.
+        renewed = plan(before.columns, RULES, False).renewed
+        before.source = _with_tokens(cr, before.source, renewed)
+        if source:
+            _remember_source(source, before)
+    if _is_prepared(before) and rules is RULES and not keep_logins:
+        return _renew(cr, before, str(identity), purpose, todo)
     _neutralize(cr, queries)
     failpoint("seal.neutralised")
     report = SealReport(str(identity), purpose, before.source, _crons(before), [])
@@ -157,16 +177,74 @@ def seal_in(
     return report
 
 
+# ------------------------------------------------------------------------------ what is the same
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What every clone of one closed version has: its columns, and what must differ from it."""
+
+    columns: str
+    source: SourceFacts
+
+
+_KNOWN: dict[str, _Known] = {}
+_KNOWN_VERSIONS = 32
+
+
+def _remember_source(source: str, before: Before) -> None:
+    while len(_KNOWN) >= _KNOWN_VERSIONS:
+        _KNOWN.pop(next(iter(_KNOWN)))
+    _KNOWN[source] = _Known(before.columns, before.source)
+
+
+def prepare(opened: connection, *, addons: AddonsPath, identity: str | uuids.UUID) -> SealReport:
+    """Seal a template version that is about to be closed, so that its clones need little more.
+
+    Its report goes along in the record, for the reports of the clones.
+
+    :raises HostingError: as `seal`
+    """
+    try:
+        with opened.cursor() as cr:
+            report = seal_in(cr, addons=addons, identity=identity, purpose="customer")
+            remember(cr, report, prepared=report.words())
+        failpoint("seal.prepared")
+        opened.commit()
+    except BaseException:
+        opened.rollback()
+        raise
+    return report
+
+
+def _is_prepared(before: Before) -> bool:
+    """Tell whether a version was sealed as a whole and nothing in it was turned on since."""
+    live = before.crons or before.live["mail server"]
+    return bool(before.record.get("prepared")) and before.neutralized and not live
+
+
+def _renew(cr: cursor, before: Before, identity: str, purpose: str, todo: Plan) -> SealReport:
+    """Renew what no two clones may share; the rest was sealed with the template."""
+    failpoint("seal.neutralised")
+    report = SealReport(identity, purpose, before.source, _crons(before), [])
+    _settings(cr, report, before)
+    try:
+        cr.execute(";\n".join(filter(None, [todo.renewal, _IDENTITY])))
+    except psycopg2.Error as error:
+        raise HostingError("seal_failed", reason=error.diag.message_primary) from error
+    report.ribbons = before.record.get("ribbons", [])
+    for name, entries in before.record["prepared"].items():
+        setattr(report, name, entries)
+    remember(cr, report)
+    return report
+
+
 # ------------------------------------------------------------------------------------- looking
 
 # The commit need not reach the disk by itself: whatever makes the clone visible later is flushed
 # after it. Names of columns are told apart in Python: PostgreSQL's regular expressions take 5 us
 # each, and a database has 10,000 columns.
-_LOOK = f"""
-SET LOCAL jit = off;
-SET LOCAL synchronous_commit = off;
-SELECT ARRAY(SELECT name::text FROM ir_module_module WHERE state = ANY(%(states)s)
-              ORDER BY name <> 'base', id),
+_COLUMNS = """
        (SELECT coalesce(json_agg(json_build_array(c.relname, a.attname, t.typname, a.attnotnull,
                         CASE WHEN a.atttypmod > 4 THEN a.atttypmod - 4 END)
                         ), '[]')::text
@@ -174,7 +252,13 @@ SELECT ARRAY(SELECT name::text FROM ir_module_module WHERE state = ANY(%(states)
           JOIN pg_type t ON t.oid = a.atttypid
          WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
            AND a.attnum > 0 AND NOT a.attisdropped
-           AND (c.relname = ANY(%(tables)s) OR a.atttypid = ANY(%(types)s::regtype[]))),
+           AND (c.relname = ANY(%(tables)s) OR a.atttypid = ANY(%(types)s::regtype[])))"""
+_LOOK = f"""
+SET LOCAL jit = off;
+SET LOCAL synchronous_commit = off;
+SELECT ARRAY(SELECT name::text FROM ir_module_module WHERE state = ANY(%(states)s)
+              ORDER BY name <> 'base', id),
+       %%s,
        ARRAY(SELECT id FROM ir_cron WHERE active AND id NOT IN (
              SELECT res_id FROM ir_model_data
               WHERE model = 'ir.cron' AND name = 'autovacuum_job' AND module = 'base') ORDER BY id),
@@ -185,12 +269,16 @@ SELECT ARRAY(SELECT name::text FROM ir_module_module WHERE state = ANY(%(states)
 """
 
 
-def look(cr: cursor) -> Before:
-    """Return what is in the clone before anything is changed, by one query."""
+def look(cr: cursor, columns: str | None = None) -> Before:
+    """Return what is in the clone before anything is changed, by one query.
+
+    :param columns: what the query would find of the columns, if that is known
+    """
     tables = sorted({*(rule.table for rule in RULES), *seal_report.LOOKED_AT})
     try:
+        query = _LOOK.replace("%%s", "NULL" if columns else _COLUMNS)
         cr.execute(
-            _LOOK, {"states": list(INSTALLED_STATES), "tables": tables, "types": list(HOLDERS)}
+            query, {"states": list(INSTALLED_STATES), "tables": tables, "types": list(HOLDERS)}
         )
     except psycopg2.errors.UndefinedTable as error:
         table = re.search(r'relation "(\w+)"', str(error))
@@ -199,12 +287,12 @@ def look(cr: cursor) -> Before:
             name=cr.connection.info.dbname,
             table=table[1] if table else "ir_module_module",
         ) from error
-    modules, columns, crons, views, parameters, servers = cr.fetchone()
+    modules, found, crons, views, parameters, servers = cr.fetchone()
     parameters = parameters or {}
     secret = parameters.get("database.secret", "")
     return Before(
         modules=modules,
-        columns=columns,
+        columns=columns or found,
         crons=crons,
         inactive_views=views,
         live={"mail server": servers},
@@ -277,9 +365,7 @@ def _named(cr: cursor, queries: list[tuple[str, str]], error: psycopg2.Error) ->
 
 def _run(cr: cursor, before: Before, report: SealReport, todo: Plan) -> list[int]:
     """Send every change in one message; return how many rows each statement changed."""
-    settings = {"fleet_seal.identity": report.identity, "fleet_seal.source": before.source.uuid}
-    for name, value in settings.items():
-        cr.execute("SELECT set_config(%s, %s, true)", [name, value])
+    _settings(cr, report, before)
     names = [f"fleet_seal.n{number}" for number in range(len(todo.statements))]
     result = cr.mogrify(_RESULT, [names, before.inactive_views]).decode()
     try:
@@ -290,6 +376,14 @@ def _run(cr: cursor, before: Before, report: SealReport, todo: Plan) -> list[int
     report.ribbons = sorted({*ribbons, *before.record.get("ribbons", ())})
     remember(cr, report)
     return counts
+
+
+def _settings(cr: cursor, report: SealReport, before: Before) -> None:
+    """Let the statements know the identities."""
+    cr.execute(
+        "SELECT set_config('fleet_seal.identity', %s, true), set_config('fleet_seal.source', %s, true)",
+        [report.identity, before.source.uuid],
+    )
 
 
 _RESULT = """
@@ -312,14 +406,19 @@ SELECT key, value, 1, now() AT TIME ZONE 'UTC', 1, now() AT TIME ZONE 'UTC'
 """
 
 
-def remember(cr: cursor, report: SealReport) -> None:
-    """Write what was live into the clone itself."""
+def remember(cr: cursor, report: SealReport, prepared: dict[str, Any] | None = None) -> None:
+    """Write what was live into the clone itself.
+
+    :param prepared: the report's words, in a template version that is sealed before it is closed
+    """
     value = {
         "identity": report.identity,
         "purpose": report.purpose,
         "crons": report.crons,
         "ribbons": report.ribbons,
     }
+    if prepared is not None:
+        value["prepared"] = prepared
     cr.execute(
         "INSERT INTO ir_config_parameter (key, value, create_uid, create_date) "
         "VALUES (%s, %s, 1, now() AT TIME ZONE 'UTC') "

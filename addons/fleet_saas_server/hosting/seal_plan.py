@@ -88,7 +88,8 @@ class Plan:
     """What to do to a database with these columns.
 
     :param statements: the changes, in order
-    :param batch: the same as one text that leaves each count in ``fleet_seal.nNUMBER``
+    :param renewal: the statements that give new tokens, as one text
+    :param batch: all of them as one text that leaves each count in ``fleet_seal.nNUMBER``
     :param renewed: the columns that get new tokens
     :param unclaimed: the columns that look like credentials to no rule
     """
@@ -96,6 +97,7 @@ class Plan:
     columns: tuple[Column, ...]
     statements: tuple[Statement, ...]
     batch: str
+    renewal: str
     renewed: tuple[Column, ...]
     unclaimed: tuple[Column, ...]
 
@@ -121,6 +123,7 @@ def plan(columns: str, rules: tuple[Rule, ...], keep_logins: bool) -> Plan:
         columns=found,
         statements=statements,
         batch=";\n".join(_counted(number, each) for number, each in enumerate(statements)),
+        renewal=";\n".join(each.text for each in statements if each.rule.action == RENEW),
         renewed=tuple(column for column in found if book.renews(column)),
         unclaimed=tuple(unclaimed),
     )

@@ -74,6 +74,7 @@ STEP_LABELS = {
     "pack": _lt("Vacuum it and refresh its statistics"),
     "personalise": _lt("Write its company, administrator and address"),
     "postgres": _lt("Look at PostgreSQL"),
+    "prepare": _lt("Seal it, so that sealing its clones takes no time"),
     "programs": _lt("Look at the programs"),
     "prune": _lt("Give back the room of forgotten backups"),
     "publish": _lt("Give it its name"),
