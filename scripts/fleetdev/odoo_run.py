@@ -56,6 +56,9 @@ def environment(**changes):
         "FLEET_ALLOW_PRIVATE": "1",
         "FLEET_RESTIC": restic.known(),
         "PYTHONUNBUFFERED": "1",
+        # Odoo compiles its source at every start otherwise: a second of two.
+        "PYTHONPYCACHEPREFIX": paths.PYCACHE,
+        "PYTHONDONTWRITEBYTECODE": None,
     }
     if os.environ.get("FLEET_PG_PRIVATE"):
         settings["FLEET_PG_BIN"] = cluster.binaries()

@@ -100,7 +100,7 @@ def _run_pytest(folder):
         "-ra",
         "-q",
     ]
-    env = odoo_run.environment(CHROMIUM=chromium.find(), PYTHONDONTWRITEBYTECODE="1")
+    env = odoo_run.environment(CHROMIUM=chromium.find())
     with open(log, "wb") as output:
         process = subprocess.Popen(
             command,

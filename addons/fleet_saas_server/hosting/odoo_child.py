@@ -12,6 +12,7 @@ import json
 import re
 import secrets
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -280,6 +281,8 @@ def environment(host: Host) -> dict[str, str]:
         root = folder.parent.parent
         if (folder / "base" / "__manifest__.py").is_file() and (root / "odoo").is_dir():
             found["PYTHONPATH"] = str(root)
+    if sys.pycache_prefix:
+        found["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
     return found | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
