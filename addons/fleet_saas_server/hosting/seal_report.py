@@ -85,7 +85,8 @@ def _switched_off(before: Before, todo: Plan, counts: list[int]) -> list[dict[st
 def _left_on(cr: cursor, todo: Plan, keep_logins: bool) -> list[dict[str, Any]]:
     there = {column.key for column in todo.columns}
     wanted = [each for each in LEFT_ON if each[0] in there]
-    cr.execute("SELECT " + ", ".join(f"({query})" for _column, _what, query, _says in wanted))
+    counts = [sql.SQL("({})").format(sql.SQL(query)) for _column, _what, query, _says in wanted]
+    cr.execute(sql.SQL("SELECT {}").format(sql.SQL(", ").join(counts)))
     found = zip(wanted, cr.fetchone(), strict=True)
     entries = [_entry(what, count, says) for (_, what, _, says), count in found if count]
     if keep_logins:
