@@ -15,7 +15,7 @@ help: ## list these commands
 setup: ## install everything below .run and make the template databases
 	@$(DEV) setup
 
-demo: ## start the demo: a portal, its client databases, one synchronisation, the fleet as a table
+demo: ## start the demo: a portal, a hosting server with its databases, the fleet as a table
 	@$(DEV) demo
 
 stop: ## stop the demo and the private PostgreSQL

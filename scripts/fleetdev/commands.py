@@ -65,7 +65,7 @@ def declare(parsers):
     page.add_argument("addon", nargs="?", default="fleet_databases")
     page.set_defaults(function=_readme)
     _plain(add("bench", help="measure the synchronisation of 1,000 databases"), _bench)
-    demo = add("demo", help="start the demo and print the fleet")
+    demo = add("demo", help="start the demo: a portal, a hosting server, what it hosts")
     demo.add_argument("--name", default="demo", help="part of the databases' names")
     demo.add_argument("--port", type=int, help="default: FLEET_DEMO_PORT or 8069")
     demo.set_defaults(function=_demo)

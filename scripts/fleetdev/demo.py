@@ -92,6 +92,7 @@ class Demo(PortalFleet):
     def _serve(self):
         load = "--load=base,rpc,web,queue_job,fleet_demo_localhost"
         parallel.run(self.hosting.serve, lambda: self.serve(load, **self.hosting.settings()))
+        self.hosting.wait_runner()
 
     # --- what the hosting server is asked for
 
@@ -102,7 +103,7 @@ class Demo(PortalFleet):
         with console.step(f"Adopting {source}, which was here before"):
             self.hosting.run("adopt", source)
         with console.step(f"Building the template {TEMPLATE} from it"):
-            self.hosting.run("template_build", TEMPLATE, {"source": source})
+            self.hosting.run("template_build", TEMPLATE, {"source": source, "assets": "first"})
         new = [each for each in self.hosted if each is not first]
         with console.step(f"Creating {len(new)} databases from the template"):
             self.hosting.wait(*map(self._create, new))
@@ -113,21 +114,20 @@ class Demo(PortalFleet):
         return keys
 
     def _create(self, client):
-        personal = {"company": client["company"], "login": LOGIN, "password_hash": _hash(PASSWORD)}
+        personal = _administrator() | {"company": client["company"]}
         arguments = {"template": TEMPLATE, "purpose": client["hosted"], "personal": personal}
         return self.hosting.submit("create", self.address(client)[1], arguments)
 
     def _copy_and_back_up(self, client):
         name, copy = self.address(client)[1], self.hosting.hosted_name(self.staging_label)
-        arguments = {"source": name, "purpose": STAGING, "keep_logins": True}
+        arguments = {"source": name, "purpose": STAGING, "personal": _administrator()}
         with console.step(f"Making {copy}, a neutralised copy, and a backup of {name}"):
-            self.hosting.wait(
-                self.hosting.submit("duplicate", copy, arguments),
-                self.hosting.submit("backup", name),
-            )
+            self.hosting.run("duplicate", copy, arguments)
+            self.hosting.run("backup", name)
 
 
-def _hash(password):
+def _administrator():
+    """Return who gets in: the seal took every password of the original."""
     from passlib.hash import pbkdf2_sha512  # in the virtual environment, which may not be there yet
 
-    return pbkdf2_sha512.using(rounds=ROUNDS).hash(password)
+    return {"login": LOGIN, "password_hash": pbkdf2_sha512.using(rounds=ROUNDS).hash(PASSWORD)}

@@ -16,6 +16,7 @@ ENDED = ("done", "failed", "cancelled")
 POLL_S = 0.1
 OPERATION_S = 600
 REQUEST_S = 60
+RUNNER_S = 60
 
 
 class HostingServer:
@@ -87,6 +88,14 @@ class HostingServer:
         with console.step(f"Starting Odoo on 127.0.0.1:{self.port} for the hosted databases"):
             self.server().start(load, "--max-cron-threads", "1", **self.settings())
             self.server().wait(host="localhost", any_status=True)
+
+    def wait_runner(self):
+        """Wait until queue_job's runner watches the server database, about 5 s after a start."""
+        end = time.monotonic() + RUNNER_S
+        while not hosted.has_runner(self.database):
+            if time.monotonic() > end:
+                raise console.Failure(f"queue_job's runner did not start; see {self._control.log}")
+            time.sleep(POLL_S)
 
     def stop(self):
         """Stop the process of the hosted databases; return whether it ran."""

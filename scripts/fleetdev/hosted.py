@@ -7,6 +7,9 @@ import json
 
 from . import console, postgres
 
+# The advisory lock of queue_job's runner on the database it watches (jobrunner/runner.py).
+RUNNER_LOCK = 2293787760715711918
+
 
 def marks():
     """Return the uuid of the server that made it, by the name of each marked database."""
@@ -81,3 +84,15 @@ def server_of(database):
             return cr.fetchone()[0]
     except console.Failure:
         return None  # closed: a template, which has made nothing
+
+
+def has_runner(database):
+    """Tell whether queue_job's runner watches a server database."""
+    with postgres.cursor(database) as cr:
+        cr.execute(
+            """SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+                WHERE l.locktype = 'advisory' AND d.datname = current_database()
+                  AND (l.classid::bigint << 32) + l.objid::bigint = %s""",
+            [RUNNER_LOCK],
+        )
+        return bool(cr.fetchone())

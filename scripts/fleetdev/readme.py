@@ -12,6 +12,7 @@ from . import files, paths
 
 PARTS = (
     ("DESCRIPTION", ""),
+    ("INSTALL", "Installation"),
     ("CONFIGURE", "Set-up"),
     ("USAGE", "Use"),
     ("CONTRACT", "For other machines"),
