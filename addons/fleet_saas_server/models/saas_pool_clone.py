@@ -18,7 +18,7 @@ class SaasPoolClone(models.Model):
     physical = fields.Char("Name in PostgreSQL", required=True, readonly=True)
     source = fields.Char("Template Version", required=True, readonly=True, index=True)
     state = fields.Selection(
-        [("ready", "Ready"), ("taken", "Taken"), ("leaving", "Being Dropped")],
+        [("ready", "Ready"), ("taken", "Given Out"), ("leaving", "Being Dropped")],
         required=True,
         readonly=True,
         default="ready",

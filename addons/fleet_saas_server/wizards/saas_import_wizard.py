@@ -16,6 +16,7 @@ class SaasImportWizard(models.TransientModel):
     _description = "Import an Archive"
 
     archive = fields.Binary(
+        "Archive File",
         compute="_compute_archive",
         inverse="_inverse_archive",
         help="A zip made by Odoo’s database manager, or a dump made by pg_dump -Fc.",
