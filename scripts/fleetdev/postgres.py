@@ -39,7 +39,7 @@ def _ensure_private():
     port, admin_password = cluster.ensure_running()
     admin = {"host": "127.0.0.1", "port": port, "user": cluster.ADMIN, "password": admin_password}
     access = {"PGHOST": "127.0.0.1", "PGPORT": str(port), "FLEET_PG_PRIVATE": "1", "PGUSER": ROLE}
-    access["PGPASSWORD"] = _ensure_role(admin, ROLE)
+    access["PGPASSWORD"] = ensure_role(admin, ROLE)
     return access | {"FLEET_RESTORE_ROLE": _ensure_restore_role(admin, f"{ROLE}_restore", ROLE)}
 
 
@@ -63,7 +63,7 @@ def _ensure_given():
         )
     if superuser:
         role = f"{prefix()}odoo"
-        access |= {"PGUSER": role, "PGPASSWORD": _ensure_role({}, role)}
+        access |= {"PGUSER": role, "PGPASSWORD": ensure_role({}, role)}
         return access | {"FLEET_RESTORE_ROLE": _ensure_restore_role({}, f"{role}_restore", role)}
     if not createdb:
         raise console.Failure(
@@ -72,7 +72,7 @@ def _ensure_given():
     return access
 
 
-def _ensure_role(admin, role):
+def ensure_role(admin, role):
     """Make the unprivileged role that Odoo uses; return its password."""
     store = paths.RUN / f"{role}.password"
     if not store.exists():

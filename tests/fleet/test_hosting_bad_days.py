@@ -14,12 +14,11 @@ import psutil
 import pytest
 from support import hosting_templates
 from support.hosting_fleet import HostingFleet
+from support.hosting_templates import END_S, assert_settled
 from support.sinks import wait_until
 
 from fleetdev import databases
 
-END_S = 60
-ENDED = {"done", "failed", "cancelled"}
 ALLOWED = (
     # A process that is killed, or whose connections are, has something to say about it.
     r"odoo\.sql_db: ",
@@ -47,25 +46,6 @@ def name_of(label: str) -> str:
 
 def create(fleet: HostingFleet, name: str, **arguments: Any) -> str:
     return fleet.submit("create", name, {"template": "tiny", **arguments})
-
-
-def assert_settled(fleet: HostingFleet, *keys: str, seconds: float = END_S) -> dict[str, str]:
-    """Check that operations end in time and leave nothing; return the state of each by target."""
-    ended = [fleet.wait(key, seconds) for key in keys]
-    found = fleet.run("reconcile", "server")
-    steps = {step["name"]: step["evidence"] for step in found["steps"]}
-    ours = [one for one in steps["compare"]["differences"] if one["what"] != "database_foreign"]
-    assert ours == [], "the reconciler finds what an operation left"
-    rows = fleet.rows("SELECT name, physical FROM saas_database WHERE physical IS NOT NULL")
-    physical = {row[1] for row in rows}
-    kept = {name for name in fleet.made() if name.startswith("fleet_t_")}
-    assert set(fleet.made()) == physical | kept
-    folders = {path.name for path in (fleet.data_dir / "filestore").iterdir()}
-    assert folders - {fleet.database} == physical | kept
-    for status in ended:
-        if status["state"] == "done" and status["kind"] in ("create", "duplicate"):
-            assert fleet.get(status["target"]).status_code == 200
-    return {status["target"]: status["state"] for status in ended}
 
 
 def kill_and_restart(fleet: HostingFleet, after: float) -> None:

@@ -6,6 +6,8 @@ from fleetdev import databases
 
 from .hosting_fleet import HostingFleet
 
+END_S = 60  # by then every operation has ended, whatever happened to its process
+
 
 def publish(fleet: HostingFleet, code: str, source: str) -> str:
     """Give the server a template with one published version, a closed copy of ``source`` as it is.
@@ -42,3 +44,22 @@ def settle(fleet: HostingFleet) -> None:
         "UPDATE ir_cron SET nextcall = '2099-01-01' WHERE cron_name LIKE 'Hosting:%%' "
         "AND cron_name NOT LIKE '%%nobody runs' RETURNING id"
     )
+
+
+def assert_settled(fleet: HostingFleet, *keys: str, seconds: float = END_S) -> dict[str, str]:
+    """Check that operations end in time and leave nothing; return the state of each by target."""
+    ended = [fleet.wait(key, seconds) for key in keys]
+    found = fleet.run("reconcile", "server")
+    steps = {step["name"]: step["evidence"] for step in found["steps"]}
+    ours = [one for one in steps["compare"]["differences"] if one["what"] != "database_foreign"]
+    assert ours == [], "the reconciler finds what an operation left"
+    rows = fleet.rows("SELECT name, physical FROM saas_database WHERE physical IS NOT NULL")
+    physical = {row[1] for row in rows}
+    kept = {name for name in fleet.made() if name.startswith("fleet_t_")}
+    assert set(fleet.made()) == physical | kept
+    folders = {path.name for path in (fleet.data_dir / "filestore").iterdir()}
+    assert folders - {fleet.database} == physical | kept
+    for status in ended:
+        if status["state"] == "done" and status["kind"] in ("create", "duplicate"):
+            assert fleet.get(status["target"]).status_code == 200
+    return {status["target"]: status["state"] for status in ended}
