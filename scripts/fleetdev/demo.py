@@ -19,6 +19,7 @@ from .demo_portal import LOGIN, PASSWORD, PortalFleet
 from .demo_server import HostingServer
 from .server import check_port
 
+LONGEST_S = 6 * 3600  # what a backup may take
 ROUNDS = 600_000  # Odoo 19's MIN_ROUNDS, odoo/addons/base/models/res_users.py
 
 
@@ -91,7 +92,9 @@ class Demo(PortalFleet):
 
     def _serve(self):
         load = "--load=base,rpc,web,queue_job,fleet_demo_localhost"
-        parallel.run(self.hosting.serve, lambda: self.serve(load, **self.hosting.settings()))
+        limit = f"--limit-time-real={LONGEST_S}"
+        environment = self.hosting.settings()
+        parallel.run(self.hosting.serve, lambda: self.serve(load, limit, **environment))
         self.hosting.wait_runner()
 
     # --- what the hosting server is asked for

@@ -9,7 +9,8 @@ from .demo_server import LABEL
 
 STEPS = ("Step", "Seconds", "Evidence")
 EVIDENCE = 110  # characters of it that are shown
-OPERATIONS = "fleet_saas_server.saas_operation_action"
+FLEET = "/odoo/action-fleet_databases.project_project_action_databases"
+OPERATIONS = "/odoo/action-fleet_saas_server.saas_operation_action"
 ACCESS = {"login": LOGIN, "password": PASSWORD}
 
 
@@ -82,8 +83,8 @@ def show(demo):
     console.say(f"\nHow the hosting server made {name}:")
     console.say(demo_sync.table(steps(demo, "create", name), STEPS))
     console.say(f"\nEach opens with the login {LOGIN}, password {PASSWORD}:")
-    rows = [(f"{demo.url('portal')}/odoo", "the portal")]
-    rows.append((f"{demo.url(LABEL)}/odoo/action-{OPERATIONS}", "the hosting server"))
+    rows = [(demo.url("portal") + FLEET, "the portal")]
+    rows.append((demo.url(LABEL) + OPERATIONS, "the hosting server"))
     rows += [(f"{each['url']}/odoo", f"hosted, {each['purpose']}") for each in _hosted(demo)]
     console.say(demo_sync.table(rows, ("Address", "What")))
     shown = [path.relative_to(paths.ROOT) for path in (demo.json_path, demo.log, demo.hosting.log)]
