@@ -122,8 +122,17 @@ class SqlJournal:
             if source != target and free:
                 free = self._lock("pg_try_advisory_lock_shared(%s)", [target_lock(source)])
         if not free:
-            self._write("wait_operation = %s", [earlier[0] if earlier else None])
+            ahead = earlier or self._holder(target, sources)
+            self._write("wait_operation = %s", [ahead[0] if ahead else None])
         return free
+
+    def _holder(self, target: str, sources: list[str]) -> tuple | None:
+        """Return the running operation that holds a lock we need: its end is what we wait for."""
+        return self._row(
+            "SELECT id FROM saas_operation WHERE id <> %s AND state IN ('running', 'undoing') "
+            "AND (target = ANY(%s) OR sources @> to_jsonb(%s::text)) ORDER BY id LIMIT 1",
+            [self._operation, [target, *sources], target],
+        )
 
     def _begin(
         self,
