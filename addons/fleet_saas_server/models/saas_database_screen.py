@@ -5,6 +5,8 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 
 from ..hosting.journal import ACTIVE
+from .saas_errors import words
+from .saas_seal_labels import TEXTS
 
 
 class SaasDatabase(models.Model):
@@ -26,6 +28,7 @@ class SaasDatabase(models.Model):
         compute="_compute_unknown_count",
         help="Columns that look like credentials and that no rule of the seal knows.",
     )
+    report_words = fields.Json(compute="_compute_report_words", export_string_translation=False)
     problem = fields.Char("Problems", compute="_compute_problem")
 
     @api.depends("name")
@@ -80,6 +83,28 @@ class SaasDatabase(models.Model):
     def _compute_unknown_count(self):
         for database in self:
             database.unknown_count = len((database.report or {}).get("unknown", ()))
+
+    @api.depends("report")
+    @api.depends_context("lang")
+    def _compute_report_words(self):
+        for database in self:
+            parts = (database.report or {}).items()
+            database.report_words = {
+                part: [self._translate_entry(entry) for entry in entries] for part, entries in parts
+            }
+
+    @api.model
+    def _translate_entry(self, entry):
+        """Return an entry of the report in the user's language; an older one has English only."""
+        # The texts are exported where `saas_seal_labels` marks them; here one is only chosen.
+        translate = self.env._
+        what = entry["what"]
+        facts = {
+            name: translate(text) if text in TEXTS else text
+            for name, text in entry.get("facts", {}).items()
+        }
+        says = words(self.env, entry.get("code"), facts) or entry.get("says")
+        return {**entry, "what": translate(what) if what in TEXTS else what, "says": says}
 
     @api.depends("state", "last_backup", "failed_operation_id", "unknown_count")
     @api.depends_context("lang")

@@ -144,7 +144,7 @@ class SaasDatabaseTemplate(models.Model):
             operation = by_target.get(targets[template.id], self.env["saas.operation"])
             template.operation_id = operation
             template.operation_progress = operation.progress
-            template.operation_text = operation.progress_text
+            template.operation_text = operation._get_progress_label()
 
     def _compute_status(self):
         for template in self:

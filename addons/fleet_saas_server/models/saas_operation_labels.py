@@ -176,6 +176,24 @@ FACT_LABELS = {
     "work_free_mb": _lt("free for work"),
 }
 
+# What a step reports while it works; a module's name is shown as it is.
+PROGRESS_LABELS = {
+    text._source: text
+    for text in (
+        _lt("Collecting the files"),
+        _lt("Comparing the manifests"),
+        _lt("Comparing with the manifest"),
+        _lt("Copying the backup"),
+        _lt("Loading the database"),
+        _lt("Loading the dump"),
+        _lt("Reading the backups back"),
+        _lt("Removing old data"),
+        _lt("Restoring the files"),
+        _lt("Saving the database"),
+        _lt("Saving the files"),
+    )
+}
+
 BYTE_FACTS = (
     "after",
     "before",
@@ -204,6 +222,10 @@ class SaasOperation(models.Model):
     @api.model
     def _get_kind_label(self, name):
         return _text(self.env, KIND_LABELS, name)
+
+    def _get_progress_label(self):
+        """Return what the running step reports, in the user's language."""
+        return _text(self.env, PROGRESS_LABELS, self.progress_text)
 
 
 class SaasOperationStep(models.Model):

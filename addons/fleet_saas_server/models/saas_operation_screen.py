@@ -67,7 +67,7 @@ class SaasOperation(models.Model):
     def _compute_doing(self):
         for operation in self:
             step = operation.step_ids.filtered(lambda step: step.state == "running")[:1]
-            parts = (step.label, operation.progress_text) if step else ()
+            parts = (step.label, operation._get_progress_label()) if step else ()
             operation.doing = ": ".join(filter(None, parts)) if operation.state in ACTIVE else False
 
     @api.depends("state", "error_code", "step_ids.state")

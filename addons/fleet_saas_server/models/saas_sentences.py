@@ -263,8 +263,29 @@ SENTENCES = {
     "same_identity": _lt(
         "The database %(name)s has the same identity as the hosted database %(other)s: one is a plain copy of the other. Duplicate it instead of adopting the copy."
     ),
+    "seal_automation": _lt(
+        "Automation rules run when people change records; mail and webhooks in them go nowhere."
+    ),
+    "seal_autovacuum": _lt("Odoo's own clean-up (autovacuum) keeps running; it sends nothing."),
+    "seal_credential": _lt(
+        "Looks like a credential, and nothing says what a copy shall do with it (module %(module)s)."
+    ),
+    "seal_crons": _lt("Scheduled actions are off."),
+    "seal_documents": _lt(
+        "Electronic documents wait to be sent; the scheduled action that sends them is off."
+    ),
     "seal_failed": _lt(
         "Removing what the copy must not share with its source failed: %(reason)s. The copy is thrown away."
+    ),
+    "seal_logins": _lt("Users log in to this staging copy with the passwords of the source."),
+    "seal_mail_servers": _lt("Outgoing mail servers are off; a dummy takes their place."),
+    "seal_module": _lt(
+        "The module %(module)s has scheduled actions and no neutralize.sql; they are off, but what else it does by itself is not known."
+    ),
+    "seal_page_passwords": _lt("Passwords of website pages stay; they are part of the page."),
+    "seal_rule": _lt("Without this: %(why)s."),
+    "seal_source": _lt(
+        "The source was already neutralised, so what was live before that is not known."
     ),
     "server_older": _lt(
         "The backup was made with PostgreSQL %(dumped)s; this server runs PostgreSQL %(server)s. Restore it on a server with PostgreSQL %(dumped)s or newer."

@@ -1,0 +1,112 @@
+import io
+import re
+
+import polib
+
+from odoo.exceptions import UserError
+from odoo.tests import TransactionCase, tagged
+from odoo.tools import file_path
+from odoo.tools.translate import trans_export
+
+from ..hosting.seal_report import LEFT_ON
+from ..hosting.seal_rules import KEEP, RULES
+from ..models import saas_seal_labels as labels
+
+#: What a translation may not lose: values filled in, tags, and the attributes that make a view work.
+KEPT = re.compile(r"%\(\w+\)s|%s|</?\w+|(?:class|invisible|role)=\"[^\"]*\"")
+REPEAT = "run: make i18n"
+
+
+@tagged("post_install", "-at_install")
+class TestI18n(TransactionCase):
+    """The French texts are complete, keep their placeholders and reach the interface."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.french = polib.pofile(file_path("fleet_saas_server/i18n/fr.po"))
+
+    def test_no_term_lacks_its_french_text(self):
+        exported = io.BytesIO()
+        trans_export(None, ["fleet_saas_server"], exported, "po", self.env)
+        terms = {entry.msgid for entry in polib.pofile(exported.getvalue().decode())}
+        translated = {entry.msgid for entry in self.french.translated_entries()}
+        self.assertGreater(len(terms), 900, "the export finds the terms of the module")
+        self.assertFalse(sorted(terms - translated), f"terms that fr.po lacks; {REPEAT}")
+        template = polib.pofile(file_path("fleet_saas_server/i18n/fleet_saas_server.pot"))
+        stale = {entry.msgid for entry in template} ^ terms
+        self.assertFalse(sorted(stale), f"the .pot does not say what the module says; {REPEAT}")
+
+    def test_a_french_text_keeps_the_placeholders_and_tags_of_the_english_one(self):
+        for entry in self.french:
+            with self.subTest(entry.msgid):
+                self.assertEqual(
+                    sorted(KEPT.findall(entry.msgstr)), sorted(KEPT.findall(entry.msgid))
+                )
+
+    def _in_french(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.env["ir.module.module"]._load_module_terms(["fleet_saas_server"], ["fr_FR"])
+        return self.env(context={**self.env.context, "lang": "fr_FR"})
+
+    def test_views_fields_and_data_are_shown_in_french(self):
+        env = self._in_french()
+        view = env.ref("fleet_saas_server.saas_database_view_form")
+        arch = env["saas.database"].get_view(view.id, "form")["arch"]
+        self.assertIn("Suspendre…", arch)
+        self.assertNotIn("Suspend…", arch)
+        state = env["saas.database"].fields_get(["state"])["state"]
+        self.assertEqual(state["string"], "État")
+        self.assertEqual(dict(state["selection"])["suspended"], "Suspendue")
+        self.assertEqual(env.ref("fleet_saas_server.policy_default").name, "Toutes les six heures")
+
+    def test_operations_steps_and_errors_are_told_in_french(self):
+        env = self._in_french()
+        operations = env["saas.operation"]
+        self.assertEqual(operations._get_kind_label("snapshot"), "Prendre un instantané de")
+        self.assertEqual(env["saas.operation.step"]._get_label("open"), "Ouvrir son adresse")
+        running = env["saas.operation"].new({"progress_text": "Saving the files"})
+        self.assertEqual(running._get_progress_label(), "Enregistrement des fichiers")
+        env["saas.database"]._reserve("acme-i18n", purpose="customer")
+        with self.assertRaises(UserError) as caught:
+            env["saas.database"]._reserve("acme-i18n", purpose="customer")
+        self.assertEqual(
+            str(caught.exception), "Le nom acme-i18n est déjà pris. Choisissez-en un autre."
+        )
+
+    def test_the_neutralisation_report_is_told_in_french(self):
+        entries = [
+            {
+                "what": "cron",
+                "count": 2,
+                "says": "Scheduled actions are off.",
+                "code": "seal_crons",
+            },
+            {
+                "what": "passkey",
+                "count": 1,
+                "says": "Without this: one passkey opens both.",
+                "code": "seal_rule",
+                "facts": {"why": "one passkey opens both"},
+            },
+            {"what": "acme_shop.token", "count": 1, "says": "Sealed before there were codes."},
+        ]
+        database = self._in_french()["saas.database"].new({"report": {"switched_off": entries}})
+        told = database.report_words["switched_off"]
+        self.assertEqual(
+            [(entry["what"], entry["count"], entry["says"]) for entry in told],
+            [
+                ("action planifiée", 2, "Les actions planifiées sont désactivées."),
+                ("clé d'accès", 1, "Sinon\u00a0: une même clé d'accès ouvre les deux."),
+                ("acme_shop.token", 1, "Sealed before there were codes."),
+            ],
+        )
+
+    def test_every_rule_of_the_seal_can_be_translated(self):
+        rules = [rule for rule in RULES if rule.action != KEEP]
+        named = {what for _column, what, _query, _code in LEFT_ON}
+        named |= {"cron", "mail server", "password", "source"}
+        self.assertEqual(
+            {text._source for text in labels.KINDS}, named | {rule.kind for rule in rules}
+        )
+        self.assertEqual({text._source for text in labels.REASONS}, {rule.why for rule in rules})
