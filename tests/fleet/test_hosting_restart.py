@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+import pytest
 from support import hosting_templates
 from support.hosting_fleet import HostingFleet
 from support.own_postgres import OwnPostgres
@@ -21,7 +22,12 @@ ALLOWED = (
 )
 
 
-def test_operations_end_although_postgresql_restarts_in_the_middle() -> None:
+GO_ON_S = 30
+
+
+def test_operations_go_on_when_postgresql_restarts_in_the_middle(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     fleet = HostingFleet("restart", allowed=ALLOWED)
     with OwnPostgres("restart", "server", "tiny") as own, fleet:
         hosting_templates.settle(fleet)
@@ -35,6 +41,9 @@ def test_operations_end_although_postgresql_restarts_in_the_middle() -> None:
         ]
         time.sleep(0.3)
         own.restart()
-        states = hosting_templates.assert_settled(fleet, *keys)
+        began = time.monotonic()
+        states = hosting_templates.assert_settled(fleet, *keys, seconds=GO_ON_S)
+        with capsys.disabled():
+            print(f"\n  ended {time.monotonic() - began:.1f} s after the restart of PostgreSQL")
         assert set(states.values()) == {"done"}
         assert fleet.get(source).status_code == 200
