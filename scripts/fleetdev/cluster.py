@@ -34,6 +34,7 @@ max_wal_senders = 0
 max_wal_size = 2GB
 jit = off
 password_encryption = 'scram-sha-256'
+scram_iterations = 1
 log_checkpoints = off
 """
 START_TRIES = 5

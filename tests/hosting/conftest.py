@@ -9,6 +9,7 @@ from fleetdev import paths
 
 sys.path.insert(0, str(paths.ADDONS / "fleet_saas_server"))
 sys.path.append(str(paths.TESTS / "hosting"))  # what these tests share
+sys.pycache_prefix = str(paths.PYCACHE)  # for the Odoo that the package starts
 
 
 @pytest.fixture(scope="session", autouse=True)

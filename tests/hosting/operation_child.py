@@ -1,28 +1,29 @@
-"""Run one stored operation; `operations.HostingServer` starts this with a question on stdin."""
+"""What a process of `operations.HostingServer` does: run one stored operation."""
 
-import json
+from __future__ import annotations
+
+import gc
 import logging
+import os
 import sys
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "addons" / "fleet_saas_server"))
+from typing import Any
 
 from hosting import runner
-from hosting.host import Host
-from hosting.postgres import Cluster
 
 
-def main():
-    """Print the outcome of the run."""
-    logging.basicConfig(level=logging.INFO)
-    question = json.load(sys.stdin)
-    values = question["host"]
-    values["cluster"] = Cluster(values["cluster"]["dsn"])
-    values["data_dir"] = Path(values["data_dir"])
-    values["backup_dir"] = values["backup_dir"] and Path(values["backup_dir"])
-    values["addons_path"] = tuple(values["addons_path"])
-    values["odoo"] = tuple(values["odoo"])
-    print(runner.run(Host(**values), question["operation"], question["secrets"]))
+def run(
+    host: Any, operation: int, secrets: dict[str, str], environment: dict[str, str], told: Path
+) -> None:
+    """Write the outcome of the run to ``told``, and what is logged beside it.
 
-
-main()
+    The process is a fork: what the test has open is not its own to close.
+    """
+    gc.freeze()
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.stdout = sys.stderr = told.with_suffix(".log").open("w", buffering=1)
+    for number in (1, 2):
+        os.dup2(sys.stderr.fileno(), number)
+    logging.basicConfig(level=logging.INFO, force=True)
+    told.write_text(runner.run(host, operation, secrets))

@@ -10,12 +10,12 @@ with HostingServer("life") as server:
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
-import subprocess
 import sys
 import uuid
-from dataclasses import asdict
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from support.marks import server_uuid
 from fleetdev import cluster, databases, hosted, odoo_run, paths, postgres, restic
 from fleetdev.server import Server
 
-CHILD = Path(__file__).with_name("operation_child.py")
+# A fork has everything imported: a new Python needs longer for that than for most operations.
+FORK = multiprocessing.get_context("fork")
 LOAD = "--load=base,rpc,web,fleet_saas_server"
 RUN_S = 600
 
@@ -133,32 +134,32 @@ class HostingServer:
 
     def start(
         self, operation: int, failpoints: str = "", secrets: dict[str, str] | None = None
-    ) -> subprocess.Popen:
+    ) -> BaseProcess:
         """Start a process that runs a stored operation; `finish` waits for it."""
-        question = {"host": _plain(self.host), "operation": operation, "secrets": secrets or {}}
+        import operation_child
+
         environment = odoo_run.environment(
             FLEET_TEST_FAILPOINTS_ALLOWED="1", FLEET_FAILPOINTS=failpoints
         )
-        child = subprocess.Popen(
-            [sys.executable, str(CHILD)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
+        told = self.folder / f"run-{uuid.uuid4()}"
+        child = FORK.Process(
+            target=operation_child.run,
+            args=(self.host, operation, secrets or {}, environment, told),
+            name=str(told),
         )
-        child.stdin.write(json.dumps(question).encode())
-        child.stdin.close()
-        child.stdin = None  # `communicate` would flush what is closed
+        child.start()
         return child
 
-    def finish(self, child: subprocess.Popen) -> str:
+    def finish(self, child: BaseProcess) -> str:
         """Return the outcome of a started run: as ``hosting.runner.run`` says it, or ``killed``."""
-        output, errors = child.communicate(timeout=RUN_S)
-        self.last_error = errors.decode()
-        if child.returncode < 0:
+        child.join(RUN_S)
+        told = Path(child.name)
+        self.last_error = told.with_suffix(".log").read_text()
+        assert child.exitcode is not None, f"still running after {RUN_S} s: {self.last_error}"
+        if child.exitcode < 0:
             return "killed"
-        assert child.returncode == 0, self.last_error
-        return output.decode().strip()
+        assert child.exitcode == 0, self.last_error
+        return told.read_text()
 
     def run(
         self, operation: int, failpoints: str = "", secrets: dict[str, str] | None = None
@@ -264,11 +265,3 @@ def _package_addons() -> list[str]:
 
     locations = importlib.util.find_spec("odoo").submodule_search_locations
     return [str(Path(location) / "addons") for location in locations]
-
-
-def _plain(host: Any) -> dict[str, Any]:
-    values = asdict(host)
-    return values | {
-        "data_dir": str(host.data_dir),
-        "backup_dir": str(host.backup_dir) if host.backup_dir else None,
-    }
