@@ -12,39 +12,23 @@ from contextlib import contextmanager
 import psycopg2
 import pytest
 import requests
+from deaths import forward, in_turn, kill
+from hosting.kinds import KINDS
 from making import create_request, publish_template
 from operations import HostingServer
 
 pytestmark = pytest.mark.timeout(280)
 
-# Every place of the pipeline at which a test kills the runner.
-STEPS = (
-    "reserve",
-    "copy",
-    "seal",
-    "verify",
-    "files",
-    "personalise",
-    "publish",
-    "activate",
-    "route",
-    "first_request",
-)
-INSIDE = (
-    "clone.noted",
-    "clone.copied",
-    "seal.begin",
-    "seal.neutralised",
-    "seal.before_commit",
-    "verify.begin",
-    "clone.files_moved",
-    "clone.renamed",
-    "activate.begin",
-    "activate.before_commit",
-    "routes.*",
-    "http_check.first_page",
-)
-PLACES = [f"create.{step}.{when}" for step in STEPS for when in ("before", "after", "ended")]
+STEPS = tuple(step.name for step in KINDS["create"].plan({}).steps)
+INSIDE = {
+    "copy": ("clone.noted", "clone.copied"),
+    "seal": ("seal.begin", "seal.neutralised", "seal.before_commit"),
+    "verify": ("verify.begin",),
+    "publish": ("clone.files_moved", "clone.renamed"),
+    "activate": ("activate.begin", "activate.before_commit"),
+    "route": ("routes.write",),
+    "first_request": ("http_check.first_page",),
+}
 
 
 @pytest.fixture(scope="module")
@@ -143,13 +127,27 @@ def test_a_staging_copy_of_a_live_database_stays_neutralised_and_the_source_live
         drop(server, copy)
 
 
-@pytest.mark.parametrize("place", ["pause.noted", "pause.inside", "duplicate.copy.after"])
-def test_a_live_source_is_open_again_after_a_kill_in_the_pause(server, template, name, place):
+def test_people_log_in_to_a_staging_copy_as_at_its_source_if_that_is_wanted(server, template, name):
+    with created(server, template, name):
+        server.sql_in(name, "UPDATE res_users SET password = 'hash' WHERE id = 2")
+        for kept in (True, False):
+            copy = f"{name}-{'kept' if kept else 'none'}"
+            request = create_request(
+                name, purpose="staging", activate=False, live=True, keep_logins=kept, personal={}
+            )
+            server.do("duplicate", copy, request)
+            password = server.sql_in(copy, "SELECT password FROM res_users WHERE id = 2")
+            assert password == [("hash" if kept else None,)]
+            drop(server, copy)
+
+
+@pytest.mark.parametrize("places", in_turn("pause.noted", "pause.inside", "duplicate.copy.after"))
+def test_a_live_source_is_open_again_after_a_kill_in_the_pause(server, template, name, places):
     with created(server, template, name):
         copy = f"{name}-test"
         request = create_request(name, purpose="staging", activate=False, live=True)
         operation = server.submit("duplicate", copy, request)
-        assert server.run(operation, f"{place}=kill") == "killed"
+        kill(server.run, operation, places)
         assert server.run(operation) == "done", server.error(operation)
         assert server.databases()[name].allows_connections
         assert page(server, name).status_code == 200
@@ -157,15 +155,15 @@ def test_a_live_source_is_open_again_after_a_kill_in_the_pause(server, template,
         drop(server, copy)
 
 
-@pytest.mark.parametrize("place", [*PLACES, *INSIDE])
-def test_a_clone_killed_anywhere_is_finished_by_the_next_runner(server, template, name, place):
+@pytest.mark.parametrize("places", forward("create", **INSIDE))
+def test_a_clone_killed_anywhere_is_finished_by_the_next_runner(server, template, name, places):
     operation = server.submit("create", name, create_request(template))
-    assert server.run(operation, f"{place}=kill") == "killed"
-    seen = server.databases().get(name)
-    if seen:
-        # Invariant: what has its name was sealed and checked before.
-        steps = server.steps(operation)
-        assert (steps["seal"], steps["verify"]) == ("done", "done")
+    for place in places:
+        kill(server.run, operation, [place])
+        if name in server.databases():
+            # Invariant: what has its name was sealed and checked before.
+            steps = server.steps(operation)
+            assert (steps["seal"], steps["verify"]) == ("done", "done")
     assert server.run(operation) == "done", (server.error(operation), server.last_error)
     assert hidden(server) == set()
     assert page(server, name).status_code == 200
@@ -183,11 +181,12 @@ def test_a_clone_that_fails_anywhere_leaves_nothing(server, template, name, step
     assert page(server, name).status_code == 404
 
 
-@pytest.mark.parametrize("step", ["copy", "seal", "publish", "route"])
-def test_an_undo_that_is_killed_is_finished_by_the_next_runner(server, template, name, step):
+@pytest.mark.parametrize(
+    "places", in_turn(*(f"create.{step}.undone" for step in ("route", "publish", "seal", "copy")))
+)
+def test_an_undo_that_is_killed_is_finished_by_the_next_runner(server, template, name, places):
     operation = server.submit("create", name, create_request(template))
-    failing = f"create.first_request.before=error,create.{step}.undone=kill"
-    assert server.run(operation, failing) == "killed"
+    kill(server.run, operation, places, failing="create.first_request.before=error")
     assert server.run(operation) == "failed"
     assert name not in server.databases()
     assert hidden(server) == set()
@@ -327,12 +326,12 @@ class TestPool:
         self.empty(server, ready)
 
     @pytest.mark.parametrize(
-        "place", ["pool.taken", "create.copy.after", "create.publish.before", "clone.renamed"]
+        "places", in_turn("pool.taken", "create.copy.after", "create.seal.after", "clone.renamed")
     )
-    def test_a_pool_hit_killed_anywhere_is_finished(self, server, template, name, place):
+    def test_a_pool_hit_killed_anywhere_is_finished(self, server, template, name, places):
         self.fill(server, template)
         operation = server.submit("create", name, create_request(template, from_pool=True))
-        assert server.run(operation, f"{place}=kill") == "killed"
+        kill(server.run, operation, places)
         assert server.run(operation) == "done", server.error(operation)
         assert hidden(server) == set()
         assert server.sql("SELECT count(*) FROM saas_pool_clone") == [(0,)]

@@ -165,6 +165,7 @@ def personalise_copy(context: Context) -> dict[str, Any]:
         own = {
             "base_url": context.host.url(request["target"]),
             "limits": request.get("limits") or {},
+            "password_hash": context.secrets.get("password_hash", ""),
         }
         personalise.personalise(connection, personalise.Personal.from_request(given | own))
     finally:

@@ -57,8 +57,8 @@ class Personal:
     :param country: two capital letters, ISO 3166
     :param login: the administrator's; his name, e-mail, language and time zone follow
     :param language: as Odoo writes it, ``fr_BE``; it must be installed in the template
-    :param password_hash: from `password_hash`; "" leaves an administrator who cannot log in with
-        a password
+    :param password_hash: from `password_hash`; "" leaves what the seal has left, which is none
+        unless people keep their logins
     :param website: name of the website, if the template has one
     :param base_url: ``https://host``, written and frozen
     :param report_url: where the PDF renderer reaches this database, if not under ``base_url``
@@ -263,7 +263,7 @@ UPDATE res_company c SET name = p.name, email = p.email, phone = p.phone
 """
 _ADMINISTRATOR = """
 UPDATE res_users SET login = coalesce(nullif(%(login)s, ''), login), active = true,
-       password = nullif(%(password_hash)s, ''),
+       password = coalesce(nullif(%(password_hash)s, ''), password),
        signature = CASE WHEN %(name)s = '' THEN signature
                         ELSE replace(signature, %(old_name)s, %(signature)s) END
  WHERE id = %(user)s;

@@ -55,20 +55,36 @@ class SaasDatabase(models.Model):
 
     @api.model
     def _prepare_operation(self, kind, target, arguments):
-        """Give every database that is made and goes live the mail server of the host."""
+        """Give every database that goes live the mail server of the host; store no hash in clear."""
         values = super()._prepare_operation(kind, target, arguments)
-        if kind.name in MAKING and values["request"].get("activate"):
+        if kind.name in MAKING:
             try:
-                values["request"]["mail"] = settings.mail_server()
+                self._complete_making(values["request"])
             except HostingError as error:
                 raise UserError(words(self.env, error.code, error.facts)) from error
         return values
+
+    @api.model
+    def _complete_making(self, request):
+        # Only a neutralised copy may be entered with the passwords of its source.
+        request["keep_logins"] = request["purpose"] == "staging" and bool(
+            request.get("keep_logins")
+        )
+        if request.get("activate"):
+            request["mail"] = settings.mail_server()
+        personal = dict(request.get("personal") or {})
+        hashed = personal.pop("password_hash", "")
+        request["personal"] = personal
+        if hashed:
+            request["password"] = settings.encrypt(hashed)
 
     @api.model
     def _get_operation_secrets(self, operation):
         found = super()._get_operation_secrets(operation)
         if operation.kind in MAKING:
             found["smtp_password"] = settings.get_option("fleet_smtp_password")
+            if operation.request.get("password"):
+                found["password_hash"] = settings.decrypt(operation.request["password"])
         return found
 
     @api.model
