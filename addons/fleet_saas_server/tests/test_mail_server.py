@@ -67,4 +67,4 @@ class TestMailServer(TransactionCase):
         for name, value in (("PORT", "many"), ("PORT", "70000"), ("ENCRYPTION", "secret")):
             with patch.dict(os.environ, GIVEN | {f"FLEET_SMTP_{name}": value}):
                 with self.assertRaisesRegex(UserError, "fleet_smtp_"):
-                    self.submit("mail-wrong")
+                    self.submit(f"mail-{value}")
