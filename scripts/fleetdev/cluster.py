@@ -36,6 +36,7 @@ jit = off
 password_encryption = 'scram-sha-256'
 scram_iterations = 1
 log_checkpoints = off
+autovacuum_naptime = 5min
 """
 START_TRIES = 5
 UNPRIVILEGED = ("postgres", "nobody")
