@@ -1,2 +1,10 @@
-from . import test_archive, test_create, test_i18n, test_life, test_readme, test_screens, test_templates
-from . import test_mail_server
+from . import (
+    test_archive,
+    test_create,
+    test_i18n,
+    test_life,
+    test_mail_server,
+    test_readme,
+    test_screens,
+    test_templates,
+)
