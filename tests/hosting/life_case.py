@@ -7,7 +7,6 @@ import os
 from typing import Any
 
 import requests
-from hosting.kinds import KINDS
 from hosting.routes import Routes
 
 _numbers = itertools.count(1)
@@ -16,20 +15,6 @@ _numbers = itertools.count(1)
 def new_name(what: str = "life") -> str:
     """Return a name that no other test uses at the same time."""
     return f"{what}-{os.getpid()}-{next(_numbers)}"
-
-
-def plan_points(kind: str, *inner: str) -> list[str]:
-    """Return where a kind's runner is killed: before and after each step, and inside."""
-    steps = KINDS[kind].plan({}).steps
-    return [f"{kind}.{s.name}.{when}" for s in steps for when in ("before", "after")] + list(inner)
-
-
-def undo_points(kind: str) -> list[str]:
-    """Return where a kind's runner is killed while it takes back what it did."""
-    steps = KINDS[kind].plan({}).steps
-    final = [at for at, step in enumerate(steps) if step.final]
-    until = steps[: final[0]] if final else steps
-    return [f"{kind}.{step.name}.undone" for step in until if step.undo]
 
 
 def states(server: Any, name: str) -> list[str]:

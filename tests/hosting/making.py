@@ -34,3 +34,21 @@ def create_request(source: str, **changes: Any) -> dict[str, Any]:
         "from_pool": False,
     }
     return request | changes
+
+
+def drop(server: Any, *names: str) -> None:
+    """Drop what a test has made, with files and routes, so that the machine does not fill up."""
+    from hosting import files
+    from hosting.routes import Routes
+
+    host = server.host
+    for name in names:
+        Routes(host.routes).remove(host.host_name(name))
+        host.cluster.drop(name, server=server.uuid)
+        files.remove_tree(host.filestore(name))
+
+
+def hidden(server: Any) -> set[str]:
+    """Return the names of hidden databases and folders, and of folders that are being removed."""
+    names = set(server.databases()) | server.folders()
+    return {each for each in names if each.startswith(("fleet_x_", ".removed-"))}

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from deaths import forward, kill
 from hosting import files
 from hosting.postgres import Mark
 from life_case import ask, assert_served, new_name, owned, states
@@ -85,11 +86,10 @@ def test_a_released_database_is_as_it_was_before_it_was_adopted(server, foreign)
     assert any(server.host.filestore(foreign).glob("*/*"))
 
 
-@pytest.mark.parametrize("step", ["check", "take", "open", "first_request"])
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_an_adoption_killed_anywhere_is_finished_by_the_next_runner(server, foreign, step, when):
+@pytest.mark.parametrize("places", forward("adopt"))
+def test_an_adoption_killed_anywhere_is_finished_by_the_next_runner(server, foreign, places):
     operation = server.submit("adopt", foreign)
-    assert server.run(operation, f"adopt.{step}.{when}=kill") == "killed"
+    kill(server.run, operation, places)
     assert server.run(operation) == "done", server.error(operation)
     assert_served(server, foreign, identity_of(server, foreign))
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-from making import create_request, publish_template
+from deaths import forward, kill
+from life_case import ask
+from making import create_request, drop, hidden, publish_template
 from operations import HostingServer
 from support import backups
 
@@ -90,22 +91,7 @@ class Case:
         return rows[0][0] if rows else None
 
     def page(self, name: str = "") -> int:
-        host = f"{name or self.name}.hosted.example"
-        url = f"http://127.0.0.1:{self.server.port}/web/login"
-        return requests.get(url, headers={"Host": host}, timeout=60).status_code
-
-    def hidden(self) -> set[str]:
-        names = set(self.server.databases()) | self.server.folders()
-        return {each for each in names if each.startswith("fleet_x_")}
-
-    def drop(self, name: str) -> None:
-        from hosting import files
-        from hosting.routes import Routes
-
-        host = self.server.host
-        Routes(host.routes).remove(host.host_name(name))
-        host.cluster.drop(name, server=self.server.uuid)
-        files.remove_tree(host.filestore(name))
+        return ask(self.server, name or self.name).status_code
 
 
 @pytest.fixture(scope="module")
@@ -134,9 +120,9 @@ def nothing_hidden_is_left(request) -> Iterator[None]:
     """Check after each test that no hidden database or folder is left."""
     yield
     made = request.getfixturevalue("case")
-    for kept in [each for each in made.hidden() if each.startswith("fleet_x_former_")]:
-        made.drop(kept)
-    assert made.hidden() == set()
+    for kept in [each for each in hidden(made.server) if each.startswith("fleet_x_former_")]:
+        drop(made.server, kept)
+    assert hidden(made.server) == set()
     assert not list((made.server.host.work_dir / "staging").glob("*"))
 
 
@@ -185,20 +171,18 @@ def test_a_restore_of_a_database_that_is_gone_brings_it_back(case):
 
 
 @pytest.mark.parametrize(
-    "place",
-    [
-        "restore.loaded",
-        "restore.close.after",
-        "restore.aside",
-        "restore.put_aside.after",
-        "restore.files_in",
-        "restore.put_in.after",
-    ],
+    "places",
+    forward(
+        "restore",
+        load=("restore.loaded",),
+        put_aside=("restore.aside",),
+        put_in=("restore.files_in",),
+    ),
 )
-def test_a_restore_killed_anywhere_is_finished(case, place):
+def test_a_restore_killed_anywhere_is_finished(case, places):
     case.write("newer")
     operation = case.server.submit("restore", case.name, restore_request(case))
-    assert case.run(operation, f"{place}=kill") == "killed"
+    kill(case.run, operation, places)
     assert case.run(operation) == "done", (case.server.error(operation), case.server.last_error)
     assert case.value() == "first"
     assert case.page() == 200
@@ -212,7 +196,7 @@ def test_a_restore_that_fails_anywhere_leaves_the_database_as_it_was(case, step)
     assert case.server.error(operation)[0] == "failpoint"
     assert case.value() == "untouched"
     assert case.page() == 200
-    assert case.hidden() == set()
+    assert hidden(case.server) == set()
 
 
 def test_a_backup_beside_its_database_is_sealed_like_every_clone(case):
@@ -225,26 +209,21 @@ def test_a_backup_beside_its_database_is_sealed_like_every_clone(case):
     assert parameters["database.uuid"] == identity
     assert parameters["database.is_neutralized"]
     assert case.page(copy) == 200
-    case.drop(copy)
+    drop(case.server, copy)
 
 
 @pytest.mark.parametrize(
-    "place",
-    [
-        "backup.exported",
-        "backup.staged",
-        "backup.dumped",
-        "backup.before_manifest",
-        "backup.take.after",
-        "backup.before_confirm",
-        "backup.confirm.ended",
-        "backup.forget.before",
-    ],
+    "places",
+    forward(
+        "backup",
+        take=("backup.exported", "backup.staged", "backup.dumped", "backup.before_manifest"),
+        confirm=("backup.before_confirm",),
+    ),
 )
-def test_a_backup_killed_anywhere_is_finished(case, place):
+def test_a_backup_killed_anywhere_is_finished(case, places):
     number = f"killed-{uuid.uuid4().hex[:8]}"
     operation = case.server.submit("backup", case.name, case.backup_request(number))
-    assert case.run(operation, f"{place}=kill") == "killed"
+    kill(case.run, operation, places)
     assert case.run(operation) == "done", (case.server.error(operation), case.server.last_error)
     evidence = case.server.evidence(operation)
     assert evidence["confirm"]["rows"] > 0
@@ -266,18 +245,18 @@ def test_a_suspended_database_is_backed_up_under_its_hidden_name(case):
     from hosting.names import hidden_name
     from hosting.postgres import Mark
 
-    host, hidden = case.server.host, hidden_name("suspended")
+    host, aside = case.server.host, hidden_name("suspended")
     mark = Mark(case.server.uuid, "hosted", uuid=case.uuid)
-    host.cluster.hide(case.name, hidden, mark=mark)
-    files.move_tree(host.filestore(case.name), host.filestore(hidden))
+    host.cluster.hide(case.name, aside, mark=mark)
+    files.move_tree(host.filestore(case.name), host.filestore(aside))
     try:
         evidence = case.do(
-            "backup", case.name, case.backup_request("while-suspended", physical=hidden)
+            "backup", case.name, case.backup_request("while-suspended", physical=aside)
         )
         assert evidence["confirm"]["tables"] > 100
     finally:
-        files.move_tree(host.filestore(hidden), host.filestore(case.name))
-        host.cluster.publish(hidden, case.name, mark=mark)
+        files.move_tree(host.filestore(aside), host.filestore(case.name))
+        host.cluster.publish(aside, case.name, mark=mark)
 
 
 def test_no_secret_is_journalled(case):

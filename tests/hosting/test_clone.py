@@ -11,10 +11,10 @@ from contextlib import contextmanager
 
 import psycopg2
 import pytest
-import requests
 from deaths import forward, in_turn, kill
 from hosting.kinds import KINDS
-from making import create_request, publish_template
+from life_case import ask
+from making import create_request, drop, hidden, publish_template
 from operations import HostingServer
 
 pytestmark = pytest.mark.timeout(280)
@@ -48,31 +48,6 @@ def name() -> str:
     return f"fleet-c{uuid.uuid4().hex[:8]}"
 
 
-def drop(server: HostingServer, name: str) -> None:
-    """Drop what a test has made, so that the machine does not fill up."""
-    from hosting import files
-    from hosting.routes import Routes
-
-    host = server.host
-    Routes(host.routes).remove(host.host_name(name))
-    host.cluster.drop(name, server=server.uuid)
-    files.remove_tree(host.filestore(name))
-
-
-def hidden(server: HostingServer) -> set[str]:
-    """Return the names of hidden databases and folders."""
-    names = set(server.databases()) | server.folders()
-    return {each for each in names if each.startswith(("fleet_x_", ".removed-"))}
-
-
-def page(server: HostingServer, name: str) -> requests.Response:
-    """Ask the hosted process for a database's login page."""
-    host = f"{name}.hosted.example"
-    return requests.get(
-        f"http://127.0.0.1:{server.port}/web/login", headers={"Host": host}, timeout=60
-    )
-
-
 @contextmanager
 def created(server: HostingServer, template: str, name: str, **changes) -> Iterator[dict]:
     """Give the evidence of a database made for the time of the block."""
@@ -98,7 +73,7 @@ def test_a_clone_is_live_at_its_own_address_with_its_own_identity(server, templa
         "hosted",
         request["uuid"],
     )
-    assert page(server, name).status_code == 200
+    assert ask(server, name).status_code == 200
     drop(server, name)
 
 
@@ -122,8 +97,8 @@ def test_a_staging_copy_of_a_live_database_stays_neutralised_and_the_source_live
         assert evidence["activate"]["neutralized"] is True
         parameters = dict(server.sql_in(copy, "SELECT key, value FROM ir_config_parameter"))
         assert parameters["database.is_neutralized"]
-        assert page(server, name).status_code == 200
-        assert page(server, copy).status_code == 200
+        assert ask(server, name).status_code == 200
+        assert ask(server, copy).status_code == 200
         drop(server, copy)
 
 
@@ -150,7 +125,7 @@ def test_a_live_source_is_open_again_after_a_kill_in_the_pause(server, template,
         kill(server.run, operation, places)
         assert server.run(operation) == "done", server.error(operation)
         assert server.databases()[name].allows_connections
-        assert page(server, name).status_code == 200
+        assert ask(server, name).status_code == 200
         assert hidden(server) == set()
         drop(server, copy)
 
@@ -166,7 +141,7 @@ def test_a_clone_killed_anywhere_is_finished_by_the_next_runner(server, template
             assert (steps["seal"], steps["verify"]) == ("done", "done")
     assert server.run(operation) == "done", (server.error(operation), server.last_error)
     assert hidden(server) == set()
-    assert page(server, name).status_code == 200
+    assert ask(server, name).status_code == 200
     drop(server, name)
 
 
@@ -178,7 +153,7 @@ def test_a_clone_that_fails_anywhere_leaves_nothing(server, template, name, step
     assert name not in server.databases()
     assert name not in server.folders()
     assert hidden(server) == set()
-    assert page(server, name).status_code == 404
+    assert ask(server, name).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -291,7 +266,7 @@ def test_operations_on_one_target_wait_for_each_other_in_their_order(server, tem
     assert server.run(first) == "done"
     assert server.run(second) == "failed"
     assert server.error(second)[0] == "name_taken"
-    assert page(server, name).status_code == 200
+    assert ask(server, name).status_code == 200
     drop(server, name)
 
 
@@ -312,7 +287,7 @@ class TestPool:
             assert evidence["copy"]["pooled"] is True
             assert self.oid(server, name) == oid
             assert server.sql("SELECT count(*) FROM saas_pool_clone") == [(0,)]
-            assert page(server, name).status_code == 200
+            assert ask(server, name).status_code == 200
 
     def test_without_a_ready_clone_a_new_one_is_made(self, server, template, name):
         with created(server, template, name, from_pool=True) as evidence:

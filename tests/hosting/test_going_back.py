@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from deaths import back, forward, in_turn, kill
 from life_case import (
     ask,
     assert_hidden,
@@ -15,10 +16,8 @@ from life_case import (
     folders,
     new_name,
     owned,
-    plan_points,
     protect,
     states,
-    undo_points,
 )
 from operations import HostingServer
 
@@ -116,13 +115,13 @@ def test_a_suspended_database_has_its_snapshot_taken_without_being_opened(server
 
 
 @pytest.mark.parametrize(
-    "point",
-    plan_points("snapshot", "snapshot.noted", "pause.noted", "pause.inside", "snapshot.copied"),
+    "places",
+    forward("snapshot", take=("snapshot.noted", "pause.noted", "pause.inside", "snapshot.copied")),
 )
-def test_a_snapshot_killed_anywhere_is_taken_again_and_leaves_one(server, database, point):
+def test_a_snapshot_killed_anywhere_is_taken_again_and_leaves_one(server, database, places):
     name, identity = database
     operation = server.submit("snapshot", name, {"uuid": identity})
-    assert server.run(operation, f"{point}=kill") == "killed"
+    kill(server.run, operation, places)
     assert server.run(operation) == "done", server.error(operation)
     assert_exchanged(server, name, identity)
 
@@ -166,33 +165,32 @@ def test_going_back_serves_the_old_moment_and_keeps_the_replaced_one(server, dat
 
 
 @pytest.mark.parametrize(
-    "point",
-    plan_points("revert", "place.hide", "place.hidden", "place.swap", "place.files_shown"),
+    "places",
+    forward("revert", swap=("place.hide", "place.hidden", "place.swap", "place.files_shown")),
 )
-def test_going_back_killed_anywhere_is_finished_by_the_next_runner(server, database, point):
+def test_going_back_killed_anywhere_is_finished_by_the_next_runner(server, database, places):
     name, identity = database
     put(server, name, "before")
     taken = take(server, name, identity)
     put(server, name, "after")
     operation = server.submit("revert", name, {"uuid": identity, "snapshot": taken})
-    assert server.run(operation, f"{point}=kill") == "killed"
+    kill(server.run, operation, places)
     assert server.run(operation) == "done", server.error(operation)
     assert server.sql_in(name, SETTING) == [("before",)]
     assert_exchanged(server, name, identity)
 
 
 @pytest.mark.parametrize(
-    "point", [*undo_points("revert"), "place.hidden", "place.swap", "place.files_shown"]
+    "places", back("revert", swap=("place.hidden", "place.swap", "place.files_shown"))
 )
-def test_going_back_that_fails_ends_with_everything_as_before(server, database, point):
+def test_going_back_that_fails_ends_with_everything_as_before(server, database, places):
     name, identity = database
     put(server, name, "before")
     taken = take(server, name, identity)
     put(server, name, "after")
     operation = server.submit("revert", name, {"uuid": identity, "snapshot": taken})
     assert server.run(operation, "revert.swap.after=kill") == "killed"
-    failing = f"revert.swap.after=error,revert.first_page.before=error,{point}=kill"
-    assert server.run(operation, failing) == "killed"
+    kill(server.run, operation, places, failing="revert.swap.after=error")
     assert server.run(operation, "revert.swap.after=error") == "failed"
     assert server.sql_in(name, SETTING) == [("after",)]
     assert assert_exchanged(server, name, identity) == taken
@@ -261,11 +259,23 @@ def test_a_module_that_fails_to_install_leaves_the_database_as_it_was(server, da
     assert ask(server, name).status_code == 200
 
 
-@pytest.mark.parametrize("point", ["modules.began", "modules.worked", "modules.work.after"])
-def test_work_on_modules_that_is_interrupted_ends_as_it_was_before(server, database, point):
+@pytest.mark.parametrize("places", forward("modules", without=("work",)))
+def test_work_on_modules_killed_around_the_work_is_finished(server, database, places):
     name, identity = database
     operation = work(server, name, identity, "install", MODULE)
-    assert server.run(operation, f"{point}=kill") == "killed"
+    kill(server.run, operation, places)
+    assert server.run(operation) == "done", server.error(operation)
+    assert module_state(server, name, MODULE) == "installed"
+    assert_served(server, name, identity)
+
+
+@pytest.mark.parametrize(
+    "places", in_turn("modules.began", "modules.worked", "modules.work.after", most=1)
+)
+def test_work_on_modules_that_is_interrupted_ends_as_it_was_before(server, database, places):
+    name, identity = database
+    operation = work(server, name, identity, "install", MODULE)
+    kill(server.run, operation, places)
     assert server.run(operation) == "failed"
     assert server.error(operation)[0] == "modules_interrupted"
     assert module_state(server, name, MODULE) == "uninstalled"
@@ -273,20 +283,16 @@ def test_work_on_modules_that_is_interrupted_ends_as_it_was_before(server, datab
 
 
 @pytest.mark.parametrize(
-    "point",
-    [
-        *undo_points("modules"),
-        "place.hidden",
-        "place.files_shown",
-        "modules.went_back",
-        "place.dropped",
-    ],
+    "places",
+    back(
+        "modules",
+        work=("place.hidden", "place.files_shown", "modules.went_back", "place.dropped"),
+    ),
 )
-def test_the_way_back_from_modules_survives_being_killed(server, database, point):
+def test_the_way_back_from_modules_survives_being_killed(server, database, places):
     name, identity = database
     operation = work(server, name, identity, "install", MODULE)
-    outcome = server.run(operation, f"modules.began=error,{point}=kill")
-    assert outcome == "killed"
+    kill(server.run, operation, places, failing="modules.began=error")
     assert server.run(operation) == "failed"
     assert_served(server, name, identity)
 

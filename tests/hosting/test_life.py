@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import psycopg2
 import pytest
+from deaths import back, forward, kill
 from life_case import (
     ask,
     assert_hidden,
@@ -15,10 +16,8 @@ from life_case import (
     folders,
     new_name,
     owned,
-    plan_points,
     protect,
     states,
-    undo_points,
 )
 from operations import HostingServer
 
@@ -140,36 +139,37 @@ def test_a_scheduled_action_and_a_waiting_mail_rest_while_the_database_is_suspen
 
 
 @pytest.mark.parametrize(
-    "point", plan_points("suspend", "place.hide", "place.hidden", "doors.set", "routes.write")
+    "places",
+    forward("suspend", close=("doors.set", "routes.write"), hide=("place.hide", "place.hidden")),
 )
-def test_a_suspension_killed_anywhere_is_finished_by_the_next_runner(server, database, point):
+def test_a_suspension_killed_anywhere_is_finished_by_the_next_runner(server, database, places):
     name, identity = database
     operation = server.submit("suspend", name, {"uuid": identity})
-    assert server.run(operation, f"{point}=kill") == "killed"
+    kill(server.run, operation, places)
     assert server.run(operation) == "done", server.error(operation)
     assert_hidden(server, name, identity)
 
 
-@pytest.mark.parametrize("point", undo_points("suspend"))
+@pytest.mark.parametrize("places", back("suspend"))
 def test_a_suspension_killed_while_it_is_undone_ends_with_the_database_open(
-    server, database, point
+    server, database, places
 ):
     name, identity = database
     operation = server.submit("suspend", name, {"uuid": identity})
-    outcome = server.run(operation, f"suspend.check.before=error,{point}=kill")
-    assert outcome == "killed"
+    kill(server.run, operation, places, failing="suspend.check.before=error")
     assert server.run(operation) == "failed"
     assert_served(server, name, identity)
 
 
 @pytest.mark.parametrize(
-    "point", plan_points("resume", "place.files_shown", "place.shown", "doors.set")
+    "places",
+    forward("resume", show=("place.files_shown", "place.shown"), open=("doors.set",)),
 )
-def test_a_resumption_killed_anywhere_is_finished_by_the_next_runner(server, database, point):
+def test_a_resumption_killed_anywhere_is_finished_by_the_next_runner(server, database, places):
     name, identity = database
     server.do("suspend", name, {"uuid": identity})
     operation = server.submit("resume", name, {"uuid": identity})
-    assert server.run(operation, f"{point}=kill") == "killed"
+    kill(server.run, operation, places)
     assert server.run(operation) == "done", server.error(operation)
     assert_served(server, name, identity)
 
@@ -254,27 +254,27 @@ def test_a_renamed_database_answers_at_its_new_address_and_not_at_the_old(server
 
 
 @pytest.mark.parametrize(
-    "point", plan_points("rename", "place.hidden", "place.files_shown", "place.shown")
+    "places",
+    forward("rename", hide=("place.hidden",), show=("place.files_shown", "place.shown")),
 )
-def test_a_renaming_killed_anywhere_is_finished_by_the_next_runner(server, database, point):
+def test_a_renaming_killed_anywhere_is_finished_by_the_next_runner(server, database, places):
     name, identity = database
     renamed = new_name("renamed")
     operation = server.submit("rename", name, {"uuid": identity, "new_name": renamed})
-    assert server.run(operation, f"{point}=kill") == "killed"
+    kill(server.run, operation, places)
     assert server.run(operation) == "done", server.error(operation)
     assert_served(server, renamed, identity)
     assert states(server, name) == []
 
 
-@pytest.mark.parametrize("point", undo_points("rename"))
-def test_a_renaming_killed_while_it_is_undone_ends_under_the_old_name(server, database, point):
+@pytest.mark.parametrize("places", back("rename"))
+def test_a_renaming_killed_while_it_is_undone_ends_under_the_old_name(server, database, places):
     name, identity = database
     renamed = new_name("renamed")
     url = "SELECT value FROM ir_config_parameter WHERE key = 'web.base.url'"
     before = server.sql_in(name, url)
     operation = server.submit("rename", name, {"uuid": identity, "new_name": renamed})
-    failing = "rename.first_request.before=error"
-    assert server.run(operation, f"{failing},{point}=kill") == "killed"
+    kill(server.run, operation, places, failing="rename.first_request.before=error")
     assert server.run(operation) == "failed"
     assert_served(server, name, identity)
     assert states(server, renamed) == []
@@ -323,22 +323,21 @@ def test_without_a_verified_final_backup_nothing_is_dropped(server, database, ba
     assert_served(server, name, identity)
 
 
-@pytest.mark.parametrize("point", plan_points("drop", "leave.dropped", "place.hidden"))
-def test_a_drop_killed_anywhere_is_finished_by_the_next_runner(server, database, point):
+@pytest.mark.parametrize("places", forward("drop", hide=("place.hidden",), drop=("leave.dropped",)))
+def test_a_drop_killed_anywhere_is_finished_by_the_next_runner(server, database, places):
     name, identity = database
     operation = server.submit("drop", name, {"uuid": identity, "final_backup": FINAL})
-    assert server.run(operation, f"{point}=kill") == "killed"
+    kill(server.run, operation, places)
     assert server.run(operation) == "done", server.error(operation)
     hidden = server.evidence(operation)["drop"]["physical"]
     assert_gone(server, name, identity, hidden)
 
 
-@pytest.mark.parametrize("point", undo_points("drop"))
-def test_a_drop_killed_while_it_is_undone_ends_with_the_database_open(server, database, point):
+@pytest.mark.parametrize("places", back("drop"))
+def test_a_drop_killed_while_it_is_undone_ends_with_the_database_open(server, database, places):
     name, identity = database
     operation = server.submit("drop", name, {"uuid": identity, "final_backup": FINAL})
-    outcome = server.run(operation, f"drop.drop.before=error,{point}=kill")
-    assert outcome == "killed"
+    kill(server.run, operation, places, failing="drop.drop.before=error")
     assert server.run(operation) == "failed"
     assert_served(server, name, identity)
 

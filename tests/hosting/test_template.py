@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+from making import drop
 from operations import HostingServer
 
 pytestmark = pytest.mark.timeout(280)
@@ -92,16 +93,7 @@ def reopened(server, built) -> Iterator[str]:
     server.host.cluster.clone(built["physical"], name, mark=Mark(server.uuid, "hidden"))
     files.copy_tree(server.host.filestore(built["physical"]), server.host.filestore(name))
     yield name
-    forget(server, name)
-
-
-def forget(server: HostingServer, *names: str) -> None:
-    """Drop what a test has made."""
-    from hosting import files
-
-    for name in names:
-        server.host.cluster.drop(name, server=server.uuid)
-        files.remove_tree(server.host.filestore(name))
+    drop(server, name)
 
 
 # --- building
@@ -166,7 +158,7 @@ def test_a_build_killed_again_and_again_is_finished_by_the_last_run(server, sour
     assert server.run(operation) == "done", (server.error(operation), server.last_error)
     assert not server.databases()[request["physical"]].allows_connections
     assert request["physical"] in server.folders()
-    forget(server, request["physical"])
+    drop(server, request["physical"])
 
 
 def test_a_build_that_fails_leaves_neither_database_nor_files(server, source):
@@ -195,8 +187,7 @@ def test_a_version_made_of_a_live_database_is_sealed_and_the_database_open_again
         ("known",)
     ]
     visitor.close()
-    Routes(server.host.routes).remove(server.host.host_name(name))
-    forget(server, name, request["physical"])
+    drop(server, name, request["physical"])
 
 
 def host_version(server: HostingServer, version: str, name: str) -> None:
@@ -237,7 +228,7 @@ def test_the_first_page_of_a_clone_takes_at_most_half_of_that_of_an_unprepared_c
         server.host.filestore(built["physical"]), server.host.filestore(bare), dirs_exist_ok=True
     )
     ours, plain = first_page(server, reopened), first_page(server, bare)
-    forget(server, bare)
+    drop(server, bare)
     assert ours["assets"] == plain["assets"] > 0
     assert ours["all_seconds"] <= 0.5 * plain["all_seconds"], (ours, plain)
 
@@ -256,7 +247,7 @@ def test_a_version_whose_first_page_generates_assets_is_refused(server, source):
     with pytest.raises(HostingError) as caught:
         template_steps.verify(Context(host, 0, {"physical": name}, Unhurried()))
     assert caught.value.code == "template_unprepared"
-    forget(server, name)
+    drop(server, name)
 
 
 class Unhurried:
@@ -330,7 +321,7 @@ def test_publishing_takes_the_copy_away_from_everybody_and_keeps_what_was_edited
     ]
     names = server.sql_in(request["physical"], "SELECT name FROM res_partner WHERE id = 1")
     assert names == [("Edited",)]
-    forget(server, request["physical"])
+    drop(server, request["physical"])
 
 
 def test_a_copy_that_could_not_be_published_goes_back_to_its_administrator(
@@ -409,7 +400,7 @@ def test_while_a_new_version_is_published_no_clone_fails_and_none_mixes_versions
     for name, mark in clones.items():
         rows = server.sql_in(name, "SELECT value FROM ir_config_parameter WHERE key = 'test.mark'")
         assert rows == [(mark,)]
-    forget(server, first, second, *clones)
+    drop(server, first, second, *clones)
 
 
 def guarded(work: Any, failures: list[BaseException]) -> None:
@@ -491,7 +482,7 @@ def test_a_rollback_refuses_a_version_that_is_gone(server, source):
     version = publish_marked(server, source, "before")
     request = {"physical": version, "number": 3, "modules": ["base"]}
     assert server.do("template_rollback", TARGET, request)["check"]["physical"] == version
-    forget(server, version)
+    drop(server, version)
     operation = server.submit("template_rollback", TARGET, request)
     assert server.run(operation) == "failed"
     assert server.error(operation)[0] == "template_gone"
