@@ -8,6 +8,8 @@ from ..hosting.journal import ACTIVE
 from .saas_errors import words
 from .saas_seal_labels import TEXTS
 
+REPORT_PARTS = ("unknown", "left_on", "switched_off")
+
 
 class SaasDatabase(models.Model):
     _inherit = "saas.database"
@@ -88,9 +90,10 @@ class SaasDatabase(models.Model):
     @api.depends_context("lang")
     def _compute_report_words(self):
         for database in self:
-            parts = (database.report or {}).items()
+            report = database.report or {}
             database.report_words = {
-                part: [self._translate_entry(entry) for entry in entries] for part, entries in parts
+                part: [self._translate_entry(entry) for entry in report.get(part, ())]
+                for part in REPORT_PARTS
             }
 
     @api.model

@@ -91,7 +91,10 @@ class TestI18n(TransactionCase):
             },
             {"what": "acme_shop.token", "count": 1, "says": "Sealed before there were codes."},
         ]
-        database = self._in_french()["saas.database"].new({"report": {"switched_off": entries}})
+        # A whole report holds more than the three lists that are shown.
+        report = {"switched_off": entries, "crons": [7], "purpose": "customer"}
+        database = self._in_french()["saas.database"].new({"report": report})
+        self.assertEqual(set(database.report_words), {"switched_off", "left_on", "unknown"})
         told = database.report_words["switched_off"]
         self.assertEqual(
             [(entry["what"], entry["count"], entry["says"]) for entry in told],
