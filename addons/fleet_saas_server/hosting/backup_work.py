@@ -182,7 +182,11 @@ def read_back(context: Context) -> dict[str, Any]:
             progress=context.progress,
             remaining_s=context.seconds_left,
         )
-        results[str(entry["id"])] = {"backups": found.backups, "snapshots": found.snapshots}
+        results[str(entry["id"])] = {
+            "backups": found.backups,
+            "complete": found.complete,
+            "snapshots": found.snapshots,
+        }
     return {"results": results, "part": request["part"], "parts": request["parts"]}
 
 

@@ -19,9 +19,14 @@ NEWEST = 3
 
 @dataclass(frozen=True)
 class Verified:
-    """What was read back: the ids of the backups whose manifests are good, newest first."""
+    """What was read back.
+
+    :param backups: the ids of the backups whose manifests were read and are good, newest first
+    :param complete: the ids of every complete backup in the repository
+    """
 
     backups: list[str]
+    complete: list[str]
     snapshots: int
     part: int
     parts: int
@@ -73,8 +78,9 @@ def verify(
     watched.check((part, parts))
     failpoint("verify.checked")
     snapshots = watched.snapshots()
-    backups = [taken.backup for taken in listed(snapshots)[0][:newest]]
+    complete = [taken.backup for taken in listed(snapshots)[0]]
+    backups = complete[:newest]
     for number, backup in enumerate(backups):
         progress(number, len(backups), "Comparing the manifests")
         fetch_manifest(watched, backup, keys, listed=snapshots)
-    return Verified(backups, len(snapshots), part, parts)
+    return Verified(backups, complete, len(snapshots), part, parts)

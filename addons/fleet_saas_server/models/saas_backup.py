@@ -235,8 +235,30 @@ class SaasBackup(models.Model):
             if operation.request["prune"]:
                 values["pruned"] = now
             repository.write(values)
-            listed = steps["read_back"]["results"][str(repository.id)]["backups"]
-            self.search([("backup", "in", listed)]).write({"verified_at": now})
+            found = steps["read_back"]["results"][str(repository.id)]
+            self.search([("backup", "in", found["backups"])]).write({"verified_at": now})
+            self._compare_stored(repository, found["complete"])
+
+    @api.model
+    def _compare_stored(self, repository, complete):
+        """Compare the backups that a repository holds with the records, both ways.
+
+        :param list complete: the numbers of the complete backups in it
+        """
+        mine = self.search([("database_id", "=", repository.database_id.id)])
+        lost = mine.filtered(
+            lambda backup: (
+                backup.state == "verified"
+                and repository in backup.repository_ids
+                and backup.backup not in complete
+            )
+        )
+        lost.write({"repository_ids": [fields.Command.unlink(repository.id)]})
+        lost.filtered(lambda backup: not backup.repository_ids).write(
+            {"state": "damaged", "problem": self.env._("No storage holds it any more.")}
+        )
+        unknown = sorted(set(complete) - set(mine.mapped("backup")))
+        self.env["saas.difference"]._apply_stored(repository, lost.mapped("backup"), unknown)
 
     # --- drill
 

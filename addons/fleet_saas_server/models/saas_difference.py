@@ -5,6 +5,7 @@ from ..hosting.health import SERVER
 from ..hosting.journal import ACTIVE
 from ..hosting.reconcile import REPAIRS
 
+STORED = ("backup_missing", "backup_unknown")  # compared every night, where the storage is read
 DAYS = 30  # solved differences are kept this long
 
 
@@ -29,6 +30,8 @@ class SaasDifference(models.Model):
             ("database_unknown", "Ours, but without a record"),
             ("database_foreign", "Not made by this server"),
             ("folder_unknown", "Files of no database"),
+            ("backup_missing", "A storage has lost a backup"),
+            ("backup_unknown", "A storage has a backup without a record"),
         ],
         required=True,
         readonly=True,
@@ -56,6 +59,10 @@ class SaasDifference(models.Model):
             "database_unknown": self.env._("Adopt it, or drop it with PostgreSQL’s tools."),
             "database_foreign": self.env._("Nothing, if you know it. Adopt it to host it."),
             "folder_unknown": self.env._("Move it away once you know what it was."),
+            "backup_missing": self.env._("Back the database up now, then look at the storage."),
+            "backup_unknown": self.env._(
+                "Nothing, if you know it; the recovery kit can restore it."
+            ),
         }
         for difference in self:
             difference.advice = texts.get(difference.what)
@@ -72,7 +79,7 @@ class SaasDifference(models.Model):
             return
         steps, now = operation.result, fields.Datetime.now()
         repaired = set(steps["repair"]["repaired"])
-        open_ones = {(one.what, one.name): one for one in self.search([("solved", "=", False)])}
+        open_ones = self._get_open(Domain("what", "not in", STORED))
         for entry in steps["compare"]["differences"]:
             one = open_ones.pop((entry["what"], entry["name"]), None)
             if entry["name"] in repaired:
@@ -88,6 +95,32 @@ class SaasDifference(models.Model):
                 one.write(values)
             else:
                 self.create({"what": entry["what"], "name": entry["name"], **values})
+        for one in open_ones.values():
+            one.solved = now
+
+    @api.model
+    def _get_open(self, domain):
+        """Return the differences that are not solved, by what and name."""
+        found = self.search(Domain("solved", "=", False) & domain)
+        return {(one.what, one.name): one for one in found}
+
+    @api.model
+    def _apply_stored(self, repository, missing, unknown):
+        """Write how a repository differs from the records of its backups.
+
+        :param list missing: numbers of recorded backups that it does not hold
+        :param list unknown: numbers of backups that it holds and nothing records
+        """
+        now, place = fields.Datetime.now(), repository.location
+        open_ones = self._get_open(Domain("what", "in", STORED) & Domain("more", "=", place))
+        wanted = [("backup_missing", name) for name in missing]
+        wanted += [("backup_unknown", name) for name in unknown]
+        for what, name in wanted:
+            one = open_ones.pop((what, name), None)
+            if one:
+                one.seen = now
+            else:
+                self.create({"what": what, "name": name, "more": place})
         for one in open_ones.values():
             one.solved = now
 

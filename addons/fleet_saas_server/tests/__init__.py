@@ -1,5 +1,6 @@
 from . import (
     test_archive,
+    test_backup,
     test_create,
     test_i18n,
     test_life,

@@ -1,0 +1,111 @@
+from odoo import Command, fields
+from odoo.tests import TransactionCase, tagged
+
+
+@tagged("post_install", "-at_install")
+class TestBackup(TransactionCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.database = cls.env["saas.database"].create(
+            {
+                "name": "fleet-acme",
+                "uuid": cls.env["saas.database"]._get_new_uuid(),
+                "physical": "fleet-acme",
+                "state": "active",
+            }
+        )
+        policy = cls.database._get_backup_policy()
+        cls.repository = cls.env["saas.backup.repository"]._get(cls.database, policy._get_places())
+
+    def backup(self, number, **values):
+        return self.env["saas.backup"].create(
+            {
+                "backup": number,
+                "database_id": self.database.id,
+                "repository_ids": [Command.set(self.repository.ids)],
+                "state": "verified",
+                **values,
+            }
+        )
+
+    def differences(self):
+        found = self.env["saas.difference"].search([("solved", "=", False)])
+        return {(one.what, one.name) for one in found}
+
+    def test_a_backup_that_its_storage_has_lost_no_longer_counts(self):
+        kept, lost = self.backup("kept-backup"), self.backup("lost-backup")
+        self.env["saas.backup"]._compare_stored(self.repository, ["kept-backup"])
+        self.assertEqual((kept.state, lost.state), ("verified", "damaged"))
+        self.assertEqual(self.differences(), {("backup_missing", "lost-backup")})
+        self.assertEqual(self.env["saas.backup"]._get_restorable(self.database), kept)
+
+    def test_a_backup_that_another_storage_still_has_counts(self):
+        other = self.env["saas.backup.place"].create({"name": "Second", "kind": "local"})
+        second = self.env["saas.backup.repository"]._get(self.database, other)
+        backup = self.backup("two-places")
+        backup.repository_ids = self.repository | second
+        self.env["saas.backup"]._compare_stored(self.repository, [])
+        self.assertEqual(backup.state, "verified")
+        self.assertEqual(backup.repository_ids, second)
+
+    def test_what_a_storage_holds_beyond_the_records_is_listed_until_it_is_gone(self):
+        self.backup("known-backup")
+        self.env["saas.backup"]._compare_stored(self.repository, ["known-backup", "stray-backup"])
+        self.assertEqual(self.differences(), {("backup_unknown", "stray-backup")})
+        self.env["saas.backup"]._compare_stored(self.repository, ["known-backup"])
+        self.assertEqual(self.differences(), set())
+
+    def test_a_comparison_of_the_machine_leaves_what_the_night_has_found(self):
+        self.backup("lost-backup")
+        self.env["saas.backup"]._compare_stored(self.repository, [])
+        operation = self.env["saas.operation"]._submit("reconcile", "server")
+        operation.step_ids.filtered(lambda step: step.name == "compare").evidence = {
+            "differences": []
+        }
+        operation.step_ids.filtered(lambda step: step.name == "repair").evidence = {
+            "repaired": [],
+            "failed": {},
+        }
+        operation.state = "done"
+        self.env["saas.difference"]._apply_reconcile(operation)
+        self.assertEqual(self.differences(), {("backup_missing", "lost-backup")})
+
+    def test_the_newest_verified_backup_and_final_ones_are_never_forgotten(self):
+        hour = fields.Datetime.subtract(fields.Datetime.now(), hours=1)
+        final = self.backup("final-backup", reason="final", taken_at=hour)
+        newest = self.backup("newest-backup")
+        self.backup("failed-backup", state="failed")
+        self.assertEqual(
+            self.env["saas.backup"]._get_never_forgotten(self.database), final | newest
+        )
+
+    def test_backups_are_staggered_and_wait_longer_after_each_failure(self):
+        backups = self.env["saas.backup"]
+        now = fields.Datetime.now()
+        self.assertLess(backups._get_next_time(self.database), now)
+        self.backup("good-backup", taken_at=now)
+        due = backups._get_next_time(self.database)
+        self.assertGreater(due, now)
+        self.assertLessEqual(due, fields.Datetime.add(now, hours=6, minutes=1))
+        later = fields.Datetime.add(now, minutes=1)
+        for number in range(5):
+            self.backup(f"bad-backup-{number}", state="failed", taken_at=later)
+        self.assertGreaterEqual(
+            backups._get_next_time(self.database), fields.Datetime.add(later, minutes=320)
+        )
+
+    def test_another_address_of_a_place_forgets_its_secret(self):
+        place = self.env["saas.backup.place"].create(
+            {
+                "name": "Bucket",
+                "kind": "s3",
+                "location": "https://s3.example/bucket",
+                "access_key": "key",
+                "secret_key": "very secret",
+            }
+        )
+        self.assertTrue(place.secret)
+        self.assertNotIn("very secret", place.secret)
+        place.location = "https://elsewhere.example/bucket"
+        self.assertFalse(place.secret)
