@@ -30,8 +30,8 @@ lint: ## ruff, ruff format and pylint-odoo
 format: ## sort imports and format every Python file
 	@$(DEV) format
 
-bench: ## measure the synchronisation of 1,000 databases
-	@$(DEV) bench
+bench: ## measure synchronisation, clones and backups: make bench ONLY=provision
+	@$(DEV) bench $(if $(ONLY),--only $(ONLY))
 
 addon-test: ## tests of one addon: make addon-test ADDON=fleet_databases TAGS=/fleet_databases:TestSync
 	@$(DEV) addon-test $(ADDON) $(if $(TAGS),--tags $(TAGS))

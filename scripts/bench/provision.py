@@ -155,9 +155,7 @@ class Provision:
     def _first_page(self, name: str) -> float:
         time.sleep(0.3)  # the gate looks at the routes ten times a second
         begin = time.perf_counter()
-        http_check.first_page(
-            self.host.hosted_url, self.host.host_name(name), 120.0, assets=True
-        )
+        http_check.first_page(self.host.hosted_url, self.host.host_name(name), 120.0, assets=True)
         return time.perf_counter() - begin
 
     def _plain_copy(self, source: str, name: str, folder: Path) -> None:

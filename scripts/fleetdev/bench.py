@@ -33,7 +33,7 @@ def sync(count=1000):
     finally:
         databases.drop(database)
     figures = json.loads(output.strip().splitlines()[-1])
-    _report(figures)
+    report("sync", figures, TARGETS)
     return figures
 
 
@@ -58,14 +58,15 @@ def _with_stand_ins(database, count, log):
             server.wait(10)
 
 
-def _report(figures):
-    store = paths.RUN / "bench" / "sync.json"
+def report(name, figures, targets):
+    """Keep the figures of one benchmark and print them beside their targets."""
+    store = paths.RUN / "bench" / f"{name}.json"
     store.parent.mkdir(exist_ok=True)
     files.write(store, json.dumps(figures, indent=2) + "\n")
     for key, value in figures.items():
-        sign, target = TARGETS.get(key, ("", ""))
+        sign, target = targets.get(key, ("", ""))
         missed = target and (value is None or (value > target if sign == "<=" else value < target))
         console.say(
             f"{key:>18} {value!s:>8}  {sign} {target}{'  MISSED' if missed else ''}".rstrip()
         )
-    console.say("command: make bench")
+    console.say(f"command: make bench ONLY={name}")

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from . import cluster, console, databases, files, paths, postgres, restic
+from . import bench, cluster, console, databases, paths, postgres, restic
 
 SCRIPT = paths.SCRIPTS / "bench" / "backup.py"
 TARGETS = {
@@ -16,7 +16,7 @@ TARGETS = {
 }
 
 
-def run(template="account", megabytes=1000, count=10000, rounds=3):
+def run(template="shop", megabytes=1000, count=10000, rounds=3):
     """Back up and restore a copy of a template with ``megabytes`` in ``count`` files; return the figures."""
     database = f"{postgres.prefix()}bench_backup_{os.getpid()}"
     postgres.copy(databases.template(template), database)
@@ -29,7 +29,7 @@ def run(template="account", megabytes=1000, count=10000, rounds=3):
     finally:
         databases.drop(database)
     figures = json.loads(output.strip().splitlines()[-1])
-    _report(figures)
+    bench.report("backup", figures, TARGETS)
     return figures
 
 
@@ -44,16 +44,3 @@ def _measure(arguments):
     if result.returncode:
         raise console.Failure(f"The benchmark of backups failed: {result.stderr.strip()[-1500:]}")
     return result.stdout
-
-
-def _report(figures):
-    store = paths.RUN / "bench" / "backup.json"
-    store.parent.mkdir(exist_ok=True)
-    files.write(store, json.dumps(figures, indent=2) + "\n")
-    for key, value in figures.items():
-        sign, target = TARGETS.get(key, ("", ""))
-        missed = target and (value > target if sign == "<=" else value < target)
-        console.say(
-            f"{key:>18} {value!s:>8}  {sign} {target}{'  MISSED' if missed else ''}".rstrip()
-        )
-    console.say("command: make bench")

@@ -6,6 +6,8 @@ import subprocess
 from . import (
     addon_tests,
     bench,
+    bench_backup,
+    bench_provision,
     console,
     databases,
     i18n,
@@ -64,7 +66,9 @@ def declare(parsers):
     page = add("readme", help="make an addon's page in the Apps list from its readme folder")
     page.add_argument("addon", nargs="?", default="fleet_databases")
     page.set_defaults(function=_readme)
-    _plain(add("bench", help="measure the synchronisation of 1,000 databases"), _bench)
+    measure = add("bench", help="measure synchronisation, clones and backups")
+    measure.add_argument("--only", choices=["sync", "provision", "backup"])
+    measure.set_defaults(function=_bench)
     demo = add("demo", help="start the demo: a portal, a hosting server, what it hosts")
     demo.add_argument("--name", default="demo", help="part of the databases' names")
     demo.add_argument("--port", type=int, help="default: FLEET_DEMO_PORT or 8069")
@@ -208,8 +212,10 @@ def _readme(arguments):
     return 0
 
 
-def _bench(_arguments):
+def _bench(arguments):
     setup.enter(venv.TESTING)
     setup.services()
-    bench.sync()
+    benches = {"sync": bench.sync, "provision": bench_provision.run, "backup": bench_backup.run}
+    for name in [arguments.only] if arguments.only else benches:
+        benches[name]()
     return 0
