@@ -30,9 +30,7 @@ class SaasDatabase(models.Model):
     _order = "name, id"
 
     name = fields.Char(required=True, readonly=True, index=True, tracking=True)
-    physical = fields.Char(
-        "Name in PostgreSQL", readonly=True, copy=False, export_string_translation=False
-    )
+    physical = fields.Char("Name in PostgreSQL", readonly=True, copy=False)
     uuid = fields.Char("Identity", required=True, readonly=True, copy=False)
     state = fields.Selection(
         [
