@@ -1,6 +1,7 @@
 """Measures how fast databases are made: bare PostgreSQL, ours, the pool, Odoo's own command.
 
 ARGUMENTS: name of the database with the applications, number of rounds. Prints one line of JSON.
+Run in the virtual environment with the addon, the tests and the scripts in ``PYTHONPATH``.
 Every way is tried once in each round, so that a busy machine is the same for all of them.
 """
 
@@ -17,26 +18,18 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [
-    str(ROOT / part) for part in ("addons/fleet_saas_server", "tests/hosting", "tests", "scripts")
-]
-
-from making import create_request
-from operations import HostingServer
-from support.odoo_fleet import services
-
-from fleetdev import databases, odoo_run
-
-services()
-
 from hosting import clone, files, http_check, runner
 from hosting.engine import Plan
 from hosting.kinds import KINDS
 from hosting.names import hidden_name, template_name
 from hosting.postgres import Mark
 from hosting.routes import Routes
+from making import create_request
+from operations import HostingServer
 from psycopg2 import sql
+from support.odoo_fleet import services
+
+from fleetdev import databases, odoo_run
 
 
 class Provision:
@@ -196,6 +189,7 @@ def measure(provision: Provision, rounds: int) -> dict[str, list[float]]:
 
 def main() -> None:
     source, rounds = sys.argv[1], int(sys.argv[2])
+    services()
     with HostingServer("bench") as server:
         server.serve()
         found = measure(Provision(server, source), rounds)

@@ -1,12 +1,19 @@
 """``make bench``: how fast databases are made, written to ``.run/bench/provision.json``."""
 
 import json
+import os
 import subprocess
 import sys
 
 from . import bench, console, databases, odoo_run, paths, restic
 
 SCRIPT = paths.SCRIPTS / "bench" / "provision.py"
+PYTHON_PATH = (
+    paths.ADDONS / "fleet_saas_server",
+    paths.TESTS / "hosting",
+    paths.TESTS,
+    paths.SCRIPTS,
+)
 TARGETS = {
     "clone_ratio": ("<=", 1.35),
     "odoo_cli_ratio": (">=", 10),
@@ -22,7 +29,7 @@ def run(template="shop", rounds=7):
     with console.step(f"Making databases in six ways, {rounds} times"):
         result = subprocess.run(
             [sys.executable, str(SCRIPT), source, str(rounds)],
-            env=odoo_run.environment(),
+            env=odoo_run.environment(PYTHONPATH=os.pathsep.join(map(str, PYTHON_PATH))),
             capture_output=True,
             text=True,
             check=False,
