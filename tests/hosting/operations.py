@@ -203,7 +203,7 @@ class HostingServer:
 
     # --- databases
 
-    def host_database(self, name: str, template: str = "base") -> str:
+    def host_database(self, name: str, template: str = "tiny") -> str:
         """Make a hosted database with files and route from a template of the tests; return its uuid."""
         from hosting import files
         from hosting.names import hidden_name

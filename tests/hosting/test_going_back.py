@@ -45,7 +45,7 @@ def server() -> Iterator[HostingServer]:
 @pytest.fixture
 def database(server) -> tuple[str, str]:
     name = new_name("back")
-    return name, server.host_database(name, "tiny")
+    return name, server.host_database(name)
 
 
 def put(server, name: str, moment: str) -> None:

@@ -34,7 +34,7 @@ def server() -> Iterator[HostingServer]:
 @pytest.fixture
 def database(server) -> tuple[str, str]:
     name = new_name()
-    return name, server.host_database(name, "tiny")
+    return name, server.host_database(name)
 
 
 @pytest.fixture
