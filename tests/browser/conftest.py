@@ -10,8 +10,8 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(HERE)]
 
 from browser_fleet import BrowserFleet, keep_running  # noqa: E402
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright  # noqa: E402
-from screen import DESKTOP, Screen  # noqa: E402
+from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+from screen import DESKTOP, Screen, Visitors  # noqa: E402
 
 from fleetdev import chromium, databases, odoo_log, paths, postgres, setup  # noqa: E402
 
@@ -55,34 +55,13 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def session(fleet: BrowserFleet, browser: Browser) -> Callable[..., BrowserContext]:
-    """Sign in once a user and a size: a session of the browser keeps the portal's assets too."""
-    known: dict[tuple, BrowserContext] = {}
-
-    def sign_in(login: str, password: str, size: tuple[int, int]) -> BrowserContext:
-        if (login, size) not in known:
-            width, height = size
-            is_phone = width < 500
-            context = browser.new_context(
-                viewport={"width": width, "height": height}, has_touch=is_phone, is_mobile=is_phone
-            )
-            context.set_default_timeout(15_000)
-            page = context.new_page()
-            page.goto(f"{fleet.url('portal')}/web/login")
-            page.fill("input[name=login]", login)
-            page.fill("input[name=password]", password)
-            page.click("button[type=submit]")
-            page.wait_for_selector(".o_main_navbar", timeout=60_000)
-            page.close()
-            known[login, size] = context
-        return known[login, size]
-
-    return sign_in
+def visitors(fleet: BrowserFleet, browser: Browser) -> Visitors:
+    return Visitors(browser, fleet.url("portal"), 15)
 
 
 @pytest.fixture
 def open_screen(
-    request: pytest.FixtureRequest, fleet: BrowserFleet, session: Callable[..., BrowserContext]
+    request: pytest.FixtureRequest, visitors: Visitors
 ) -> Iterator[Callable[..., Screen]]:
     """Open the portal as a user. A fault that the browser's console tells fails the test."""
     screens: list[Screen] = []
@@ -90,7 +69,7 @@ def open_screen(
     def open_as(
         login: str = "admin", password: str = "admin", size: tuple[int, int] = DESKTOP
     ) -> Screen:
-        screens.append(Screen(session(login, password, size).new_page(), fleet.url("portal")))
+        screens.append(visitors.open(login, password, size))
         return screens[-1]
 
     yield open_as

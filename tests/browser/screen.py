@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import ConsoleMessage, Locator, Page, Response, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Response,
+    expect,
+)
 
 DESKTOP = (1400, 900)
 PHONE = (390, 844)
@@ -75,3 +83,35 @@ class Screen:
     def result(self, database: str) -> Locator:
         """Return the line of a run's form that is about ``database``."""
         return self.page.locator(".o_databases_lines .o_data_row", has_text=database)
+
+
+class Visitors:
+    """Opens screens of one server. Who signed in once stays so, and keeps the assets too."""
+
+    def __init__(self, browser: Browser, url: str, timeout_s: int) -> None:
+        self._browser = browser
+        self._url = url
+        self._timeout_s = timeout_s
+        self._known: dict[tuple, BrowserContext] = {}
+
+    def open(self, login: str, password: str, size: tuple[int, int]) -> Screen:
+        """Open an empty screen for a user; the size decides whether it is a phone."""
+        if (login, size) not in self._known:
+            self._known[login, size] = self._sign_in(login, password, size)
+        return Screen(self._known[login, size].new_page(), self._url)
+
+    def _sign_in(self, login: str, password: str, size: tuple[int, int]) -> BrowserContext:
+        width, height = size
+        is_phone = width < 500
+        context = self._browser.new_context(
+            viewport={"width": width, "height": height}, has_touch=is_phone, is_mobile=is_phone
+        )
+        context.set_default_timeout(self._timeout_s * 1000)
+        page = context.new_page()
+        page.goto(f"{self._url}/web/login")
+        page.fill("input[name=login]", login)
+        page.fill("input[name=password]", password)
+        page.click("button[type=submit]")
+        page.wait_for_selector(".o_main_navbar", timeout=self._timeout_s * 4000)
+        page.close()
+        return context

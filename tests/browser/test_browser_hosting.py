@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
-from screen import DESKTOP, PHONE, Screen
+from playwright.sync_api import Browser, Page, expect
+from screen import DESKTOP, PHONE, Screen, Visitors
 from support import hosting_templates
 from support.hosting_fleet import HostingFleet
 
@@ -40,41 +40,19 @@ def hosting() -> Iterator[HostingFleet]:
 
 
 @pytest.fixture(scope="module")
-def sign_in(hosting: HostingFleet, browser: Browser) -> Callable[..., BrowserContext]:
-    known: dict[tuple, BrowserContext] = {}
-
-    def as_user(login: str, size: tuple[int, int]) -> BrowserContext:
-        if (login, size) not in known:
-            is_phone = size == PHONE
-            context = browser.new_context(
-                viewport={"width": size[0], "height": size[1]},
-                has_touch=is_phone,
-                is_mobile=is_phone,
-            )
-            context.set_default_timeout(30_000)
-            page = context.new_page()
-            page.goto(f"http://127.0.0.1:{hosting.control.port}/web/login")
-            page.fill("input[name=login]", login)
-            page.fill("input[name=password]", login)
-            page.click("button[type=submit]")
-            page.wait_for_selector(".o_main_navbar", timeout=120_000)
-            page.close()
-            known[login, size] = context
-        return known[login, size]
-
-    return as_user
+def users(hosting: HostingFleet, browser: Browser) -> Visitors:
+    return Visitors(browser, f"http://127.0.0.1:{hosting.control.port}", 30)
 
 
 @pytest.fixture
 def open_hosting(
-    request: pytest.FixtureRequest, hosting: HostingFleet, sign_in: Callable[..., BrowserContext]
+    request: pytest.FixtureRequest, users: Visitors
 ) -> Iterator[Callable[..., Screen]]:
     """Open the app as a user. A fault that the browser's console tells fails the test."""
     screens: list[Screen] = []
 
     def open_as(login: str = "admin", size: tuple[int, int] = DESKTOP) -> Screen:
-        page = sign_in(login, size).new_page()
-        screens.append(Screen(page, f"http://127.0.0.1:{hosting.control.port}"))
+        screens.append(users.open(login, login, size))
         return screens[-1]
 
     yield open_as
