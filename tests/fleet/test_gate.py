@@ -44,7 +44,7 @@ def hosted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatedOdoo]:
 def routes(hosted: GatedOdoo) -> Iterator[Routes]:
     """Give the routes to change; both are active again afterwards."""
     routes = Routes(hosted.work_dir / "routes.json")
-    table = routes.read()
+    table = routes.load()
     yield routes
     routes.replace_all(table)
     time.sleep(PAUSE_S)

@@ -19,7 +19,7 @@ def new_name(what: str = "life") -> str:
 
 def states(server: Any, name: str) -> list[str]:
     """Return the states of a database's routes."""
-    return [r.state for r in Routes(server.host.routes).read().values() if r.database == name]
+    return [r.state for r in Routes(server.host.routes).load().values() if r.database == name]
 
 
 def owned(server: Any, identity: str) -> dict[str, str]:

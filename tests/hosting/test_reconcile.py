@@ -87,7 +87,7 @@ def exists(server: HostingServer, name: str) -> bool:
 
 
 def route(server: HostingServer, name: str) -> Any:
-    return Routes(server.host.routes).read().get(server.host.host_name(name))
+    return Routes(server.host.routes).load().get(server.host.host_name(name))
 
 
 def test_where_all_is_in_order_nothing_is_listed(server, name):

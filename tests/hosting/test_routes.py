@@ -21,9 +21,9 @@ def routes(tmp_path: Path) -> Routes:
 
 
 def test_a_route_is_read_as_it_was_put(routes: Routes) -> None:
-    assert routes.read() == {}
+    assert routes.load() == {}
     put = routes.put("acme.example.com", "acme", state=SUSPENDED, message="Unpaid")
-    assert routes.read() == {"acme.example.com": put}
+    assert routes.load() == {"acme.example.com": put}
     assert (put.state, put.message, put.active) == ("suspended", "Unpaid", False)
     assert datetime.fromisoformat(put.since).tzinfo == timezone.utc
 
@@ -35,7 +35,7 @@ def test_the_same_route_again_changes_nothing(routes: Routes) -> None:
     assert routes.put("acme.example.com", "acme") == old
     assert routes.path.stat().st_ino == written
     assert routes.set_state("acme", SUSPENDED) == ["acme.example.com"]
-    assert routes.read()["acme.example.com"].since > "2026"
+    assert routes.load()["acme.example.com"].since > "2026"
 
 
 def test_states_and_names_change_for_all_hosts_of_a_database(routes: Routes) -> None:
@@ -44,7 +44,7 @@ def test_states_and_names_change_for_all_hosts_of_a_database(routes: Routes) -> 
     routes.put("b.example.com", "birch")
     assert routes.set_state("acme", SUSPENDED) == ["a.example.com", "shop.example.org"]
     assert routes.rename("acme", "acme-2") == ["a.example.com", "shop.example.org"]
-    found = {host: (route.database, route.state) for host, route in routes.read().items()}
+    found = {host: (route.database, route.state) for host, route in routes.load().items()}
     assert found["shop.example.org"] == ("acme-2", "suspended")
     assert found["b.example.com"] == ("birch", "active")
     assert routes.remove("b.example.com")
@@ -83,13 +83,13 @@ def test_a_broken_file_is_refused_and_never_overwritten_by_a_change(
     routes: Routes, text: str
 ) -> None:
     routes.path.write_text(text, encoding="latin-1")
-    for change in (routes.read, lambda: routes.put("a.b", "x"), lambda: routes.remove("a.b")):
+    for change in (routes.load, lambda: routes.put("a.b", "x"), lambda: routes.remove("a.b")):
         with pytest.raises(HostingError) as caught:
             change()
         assert caught.value.code == "routes_broken"
     assert routes.path.read_text(encoding="latin-1") == text
     routes.replace_all({"a.b": Route("x")})
-    assert list(routes.read()) == ["a.b"]
+    assert list(routes.load()) == ["a.b"]
 
 
 WRITER = """
@@ -105,16 +105,16 @@ for number in range(20):
 def test_two_writers_lose_nothing_of_each_other(routes: Routes) -> None:
     writers = [run_python(WRITER, routes.path, name) for name in "abcd"]
     assert [writer.wait(30) for writer in writers] == [0, 0, 0, 0]
-    assert len(routes.read()) == 80
+    assert len(routes.load()) == 80
 
 
 def test_a_writer_that_is_killed_leaves_the_old_file_and_no_lock(routes: Routes) -> None:
     routes.put("old.example.com", "acme")
     points = {"FLEET_TEST_FAILPOINTS_ALLOWED": "1", "FLEET_FAILPOINTS": "routes.write=kill"}
     assert run_python(WRITER, routes.path, "a", environment=points).wait(30) == -9
-    assert list(routes.read()) == ["old.example.com"]
+    assert list(routes.load()) == ["old.example.com"]
     routes.put("new.example.com", "acme")
-    assert len(routes.read()) == 2
+    assert len(routes.load()) == 2
 
 
 def test_the_nginx_map_holds_the_states(routes: Routes, tmp_path: Path) -> None:

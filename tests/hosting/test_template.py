@@ -179,7 +179,7 @@ def test_a_version_made_of_a_live_database_is_sealed_and_the_database_open_again
     server.do("template_build", TARGET, request)
     facts = server.databases()[name]
     assert facts.allows_connections and not facts.is_template
-    assert Routes(server.host.routes).read()[server.host.host_name(name)].active
+    assert Routes(server.host.routes).load()[server.host.host_name(name)].active
     server.host.cluster.allow(request["physical"], True)
     passwords = server.sql_in(request["physical"], "SELECT DISTINCT password FROM res_users")
     assert passwords == [(None,)]
@@ -285,7 +285,7 @@ def checked_out(server, built, hashed) -> Iterator[dict[str, Any]]:
 def hosts(server: HostingServer) -> dict[str, str]:
     from hosting.routes import Routes
 
-    return {host: route.state for host, route in Routes(server.host.routes).read().items()}
+    return {host: route.state for host, route in Routes(server.host.routes).load().items()}
 
 
 def test_a_checked_out_copy_is_visible_inert_and_open_to_its_administrator(

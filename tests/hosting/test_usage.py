@@ -73,7 +73,7 @@ def measure(filestore: Path, **counts: Counter[str]) -> usage.Usage:
         NAME,
         filestore,
         sessions=counts.get("sessions", Counter()),
-        requests=counts.get("requests", Counter()),
+        answered=counts.get("answered", Counter()),
     )
 
 
@@ -83,7 +83,7 @@ def test_every_figure_of_a_database(database: str, tmp_path: Path) -> None:
     (tmp_path / "checklist").mkdir()
     (tmp_path / "checklist" / "abc").write_bytes(b"")
     open_one = psycopg2.connect(dbname=database)
-    found = measure(tmp_path, sessions=Counter({NAME: 7}), requests=Counter({NAME: 9, "x": 1}))
+    found = measure(tmp_path, sessions=Counter({NAME: 7}), answered=Counter({NAME: 9, "x": 1}))
     open_one.close()
     # The administrator, ann and bob work in it; Odoo's own user and visitors count nowhere.
     assert (found.internal_users, found.portal_users, found.other_users) == (3, 1, 1)
@@ -121,7 +121,7 @@ def test_a_locked_database_is_given_up_and_tried_later(
 def test_what_is_not_odoo_or_not_there_is_named(tmp_path: Path) -> None:
     for name, code in (("postgres", "usage_not_odoo"), ("fleet_nowhere", "no_database")):
         with pytest.raises(HostingError) as caught:
-            usage.measure(Cluster(), name, tmp_path, sessions={}, requests={})
+            usage.measure(Cluster(), name, tmp_path, sessions={}, answered={})
         assert caught.value.code == code
 
 

@@ -147,7 +147,7 @@ def measure(host: Host, name: str, physical: str | None) -> dict[str, Any]:
     if facts is None:
         return {}
     count, size = files.usage(host.filestore(facts.name))
-    hosts = [at for at, route in Routes(host.routes).read().items() if route.database == name]
+    hosts = [at for at, route in Routes(host.routes).load().items() if route.database == name]
     return {
         "address": host.url(name),
         "hosts": sorted(hosts),

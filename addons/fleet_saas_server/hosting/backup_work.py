@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import backup, boot, check, files, restore, retention, seal
+from . import backup, boot, check, files, place, restore, retention, seal
 from .clone import addons, hidden_of
 from .contract import Argument, choice, matching, whole
 from .engine import Context, Plan, Step
@@ -75,12 +75,14 @@ def prepare_repository(context: Context) -> dict[str, Any]:
 def take(context: Context) -> dict[str, Any]:
     """Take the backup into the first repository; until it was read back it does not count."""
     host, request = context.host, context.request
+    # Asked for long ago, its name may be another database's now.
+    physical = place.locate(context)
     taken = backup.take(
         backup.Source(
-            physical=request["physical"],
+            physical=physical,
             name=request["target"],
             uuid=request["uuid"],
-            filestore=host.filestore(request["physical"]),
+            filestore=host.filestore(physical),
             staging=_staging(context),
             purpose=request["purpose"],
         ),

@@ -162,7 +162,7 @@ def facts(host: Host) -> Facts:
     free, total = _disk(host.work_dir)
     limit, used, folder = _postgres(host.cluster)
     memory_free, memory_total = memory()
-    routes = Routes(host.routes).read().values()
+    routes = Routes(host.routes).load().values()
     return Facts(
         disk_free=free,
         disk_total=total,

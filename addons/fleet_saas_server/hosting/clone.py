@@ -79,11 +79,19 @@ def copy(context: Context) -> dict[str, Any]:
     context.note(hidden=hidden, pooled=False)
     failpoint("clone.noted")
     if request.get("live"):
+        _check_source(context)
         with paused(context, request["source"]):
             _copy_database(context, hidden)
             return link_files(context)
     _copy_database(context, hidden)
     return {}
+
+
+def _check_source(context: Context) -> None:
+    """Raise ``no_database`` when the name of a live source is another database's by now."""
+    wanted, name = context.request.get("source_uuid"), context.request["source"]
+    if wanted and wanted != getattr(context.host.cluster.marks().get(name), "uuid", ""):
+        raise HostingError("no_database", name=name)
 
 
 def _copy_database(context: Context, hidden: str) -> None:
@@ -195,6 +203,8 @@ def forget_published(context: Context) -> None:
         if not facts.mark or facts.mark.uuid != context.request["uuid"]:
             return
         host.cluster.drop(target, server=host.server)
+    elif host.filestore(hidden_of(context)).exists():
+        return  # its files were not moved yet: the folder in the way is somebody else's
     files.remove_tree(host.filestore(target))
 
 

@@ -16,7 +16,7 @@ def set_all(context: Context, name: str, state: str, message: str = "") -> dict[
     """Set the state of every route of a database; what they were before is noted for `restore`."""
     routes = Routes(context.host.routes)
     before = dict(context.find(context.step, "before") or {})
-    for host, route in routes.read().items():
+    for host, route in routes.load().items():
         # What an earlier run of this step has set already is not what was there before.
         if route.database == name and (route.state, route.message) != (state, message):
             before[host] = [route.state, route.message]

@@ -144,18 +144,23 @@ class SqlJournal:
         deadline_s: int,
         code: str | None,
         facts: dict | None,
-    ) -> Claimed:
+    ) -> Claimed | None:
         self.kind = kind
         error = None
         if state == "undoing":
             error = HostingError(code if code in SENTENCES else "cancelled", **(facts or {}))
             self._closing = True
-        self._write(
+        # Cancelled since it was read, it is over and its name may be another's already.
+        begun = self._write(
             "state = CASE state WHEN 'undoing' THEN state ELSE 'running' END, attempt = %s, "
             "runner = %s, wait_operation = NULL, heartbeat = now() AT TIME ZONE 'utc', "
             "started = COALESCE(started, now() AT TIME ZONE 'utc')",
             [attempt, f"{socket.gethostname()}:{os.getpid()}"],
+            "AND state = ANY(%s)",
+            [list(ACTIVE)],
         )
+        if not begun:
+            return None
         left = self._row(
             "SELECT %s - extract(epoch FROM now() AT TIME ZONE 'utc' - started), cancel_requested "
             "FROM saas_operation WHERE id = %s",

@@ -53,7 +53,12 @@ def _check_drop(context: Context) -> dict[str, Any]:
         raise HostingError("no_final_backup", name=context.request["target"])
     if _dropped_before(context):
         return {"final_backup": backup}
-    return find_unprotected(context) | {"final_backup": backup}
+    found = find_unprotected(context)
+    # Hidden anew means: it was open again meanwhile, and the backup does not hold what came then.
+    archived = context.request.get("archived")
+    if archived and found["physical"] != archived:
+        raise HostingError("no_final_backup", name=context.request["target"])
+    return found | {"final_backup": backup}
 
 
 def _dropped_before(context: Context) -> str:
@@ -108,7 +113,7 @@ def _remove_routes(context: Context) -> dict[str, Any]:
     """Forget every host name that led to it."""
     routes = Routes(context.host.routes)
     target = context.request["target"]
-    hosts = [host for host, route in routes.read().items() if route.database == target]
+    hosts = [host for host, route in routes.load().items() if route.database == target]
     for host in hosts:
         routes.remove(host)
     return {"hosts": hosts}
@@ -237,7 +242,7 @@ def _note_routes(context: Context) -> dict[str, Any]:
     """Take its routes away; they are noted for the undo."""
     routes = Routes(context.host.routes)
     target = context.request["target"]
-    found = {h: [r.state, r.message] for h, r in routes.read().items() if r.database == target}
+    found = {h: [r.state, r.message] for h, r in routes.load().items() if r.database == target}
     context.note(before=(context.find("shut", "before") or {}) | found)
     failpoint("leave.shut")
     for host in found:

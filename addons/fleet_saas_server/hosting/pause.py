@@ -25,7 +25,7 @@ def paused(context: Context, database: str) -> Iterator[None]:
     routes = Routes(context.host.routes)
     before = [
         host
-        for host, route in routes.read().items()
+        for host, route in routes.load().items()
         if route.database == database and route.state == ACTIVE
     ]
     context.note(paused=database, paused_hosts=before)
@@ -50,7 +50,7 @@ def unpause(context: Context) -> None:
     if facts and facts.mark and not facts.allows_connections:
         cluster.allow(database, True)
     routes = Routes(context.host.routes)
-    table = routes.read()
+    table = routes.load()
     for host in context.find(context.step, "paused_hosts", []):
         if host in table and table[host].state == PAUSED and table[host].database == database:
             routes.put(host, database)

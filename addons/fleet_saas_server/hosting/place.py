@@ -64,6 +64,19 @@ def check_unprotected(context: Context) -> None:
             raise HostingError("protected", name=context.request["target"])
 
 
+def check_served(context: Context) -> dict[str, str]:
+    """Return where the operation's database is, for what puts another one in its place.
+
+    :raises HostingError: ``protected``; ``no_database`` when it was hidden or renamed since, and
+        the name is nobody's or another database's
+    """
+    check_unprotected(context)
+    physical = locate(context)
+    if physical != context.request["target"]:
+        raise HostingError("no_database", name=context.request["target"])
+    return {"physical": physical}
+
+
 def check_snapshot(context: Context, name: str) -> None:
     """Raise ``not_snapshot`` unless ``name`` is a snapshot of the operation's database."""
     if name not in snapshots(context.host, context.request["uuid"]):

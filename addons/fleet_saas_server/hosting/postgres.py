@@ -54,7 +54,7 @@ class Mark:
         return json.dumps({MARK_KEY: asdict(self)}, sort_keys=True)
 
     @classmethod
-    def read(cls, comment: str | None) -> Mark | None:
+    def parse(cls, comment: str | None) -> Mark | None:
         """Return the mark in a database's comment, None when it is not one of ours."""
         with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
             return cls(**json.loads(comment or "")[MARK_KEY])
@@ -166,13 +166,13 @@ class Cluster:
         with contextlib.ExitStack() as stack:
             cr = cr or stack.enter_context(self.cursor())
             cr.execute(query, values)
-            return [DatabaseFacts(*row[:5], mark=Mark.read(row[5])) for row in cr.fetchall()]
+            return [DatabaseFacts(*row[:5], mark=Mark.parse(row[5])) for row in cr.fetchall()]
 
     def marks(self) -> dict[str, Mark]:
         """Return the owner mark of every database that has one, by its name; quick with many."""
         with self.cursor() as cr:
             cr.execute("SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database")
-            read = {name: Mark.read(comment) for name, comment in cr.fetchall()}
+            read = {name: Mark.parse(comment) for name, comment in cr.fetchall()}
         return {name: mark for name, mark in read.items() if mark}
 
     def exists(self, name: str, cr: cursor | None = None) -> bool:

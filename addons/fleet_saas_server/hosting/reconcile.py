@@ -117,7 +117,7 @@ def look(host: Host) -> Seen:
     databases = {facts.name: facts for facts in host.cluster.all_facts(sizes=False)}
     filestore = host.data_dir / "filestore"
     folders = {path.name for path in filestore.iterdir()} if filestore.is_dir() else set()
-    routes = Routes(host.routes).read()
+    routes = Routes(host.routes).load()
     failpoint("reconcile.looked")
     unmarked = [name for name, facts in databases.items() if not facts.mark and is_hidden(name)]
     records, claimed, noted = written(host, begin, unmarked)
@@ -247,7 +247,7 @@ def _drop_folder(host: Host, one: Difference) -> None:
 def _write_route(host: Host, one: Difference) -> None:
     database, state = one.more.split()
     routes = Routes(host.routes)
-    before = routes.read().get(one.name)
+    before = routes.load().get(one.name)
     message = before.message if before and before.state == state else ""
     routes.put(one.name, database, state=state, message=message)
 

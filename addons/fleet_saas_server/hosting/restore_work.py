@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import clone, files
+from . import clone, files, place
 from .backup_work import BACKUP_S, forget_load, load
 from .contract import Argument, choice, flag, mapping, matching, name
 from .engine import Context, Plan, Step
@@ -26,6 +26,12 @@ BACKUP = Argument(matching(r"[0-9a-z][0-9a-z-]{7,63}", "the id of a backup"))
 def _mark(context: Context, kind: str) -> Mark:
     uuid = context.request["uuid"]
     return Mark(context.host.server, kind, uuid=uuid, operation=context.operation)
+
+
+def load_for(context: Context) -> dict[str, Any]:
+    """Restore the backup beside the database it belongs to, which must be there."""
+    place.check_served(context)
+    return load(context)
 
 
 def close(context: Context) -> dict[str, Any]:
@@ -87,7 +93,7 @@ def take_out(context: Context) -> None:
 
 
 IN_PLACE = (
-    Step("load", load, undo=forget_load),
+    Step("load", load_for, undo=forget_load),
     Step("close", close, undo=lambda context: reopen(context) and None),
     Step("put_aside", put_aside, undo=put_back),
     Step("put_in", put_in, undo=take_out),

@@ -103,7 +103,7 @@ class RestrictedRole:
         )
         found = []
         for name, comment in cr.fetchall():
-            mark = Mark.read(comment)
+            mark = Mark.parse(comment)
             if name in self.also or (mark and mark.server == self.server):
                 found.append(name)
         return found

@@ -115,7 +115,7 @@ class Routes:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def read(self) -> dict[str, Route]:
+    def load(self) -> dict[str, Route]:
         """Return every route by host name; a server that has none yet has no file.
 
         :raises HostingError: ``routes_broken``
@@ -173,7 +173,7 @@ class Routes:
         is also a parameter's name is escaped by a backslash.
         """
         lines = ["# Written by the hosting server; do not edit."]
-        for host, route in sorted(self.read().items()):
+        for host, route in sorted(self.load().items()):
             escape = "\\" if host in _NGINX_WORDS else ""
             lines.append(f"{escape}{host} {route.state};")
         write_whole(target, "\n".join(lines) + "\n")
@@ -181,7 +181,7 @@ class Routes:
     @contextlib.contextmanager
     def _changed(self) -> Iterator[dict[str, Route]]:
         with self._locked():
-            table = self.read()
+            table = self.load()
             before = dict(table)
             yield table
             if table != before:
@@ -248,7 +248,7 @@ class LiveRoutes:
         try:
             if seen is None:
                 raise HostingError("routes_broken", path=self.path, reason="it is gone")
-            table = Routes(self.path).read()
+            table = Routes(self.path).load()
         except HostingError as error:
             self.error = error
             return

@@ -20,12 +20,12 @@ from .doors import close_for_work, first_page_aside, first_request, open_all, re
 from .engine import Context, Plan, Step
 from .failpoints import failpoint
 from .kind import Kind
-from .life import find_unprotected
 from .names import hidden_name
 from .pause import paused, unpause
 
 DEADLINE_S = 1800
-PHYSICAL = r"fleet_x_snapshot_[0-9a-f]{32}"
+# A restore in place keeps what it replaced as a snapshot too.
+PHYSICAL = r"fleet_x_(snapshot|former)_[0-9a-f]{32}"
 
 
 # --- taking one
@@ -84,7 +84,7 @@ def _snapshot(_request: Mapping[str, Any]) -> Plan:
 
 
 def _check_revert(context: Context) -> dict[str, Any]:
-    evidence = find_unprotected(context)
+    evidence = place.check_served(context)
     place.check_snapshot(context, context.request["snapshot"])
     return evidence
 

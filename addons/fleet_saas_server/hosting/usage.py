@@ -71,12 +71,12 @@ def measure(
     filestore: Path,
     *,
     sessions: Mapping[str, int],
-    requests: Mapping[str, int],
+    answered: Mapping[str, int],
 ) -> Usage:
     """Measure one database by its name in PostgreSQL.
 
     :param sessions: by database, of `sessions_by_database`: one walk for all of them
-    :param requests: by database, of ``counts.requests_of``
+    :param answered: requests by database, of ``counts.requests_of``
     :raises HostingError: ``no_database``, ``usage_not_odoo``
     :raises Retryable: ``usage_slow``, ``postgres_down``
     """
@@ -95,7 +95,7 @@ def measure(
         filestore_files=count,
         filestore_bytes=size,
         sessions=sessions.get(database, 0),
-        requests=requests.get(database, 0),
+        requests=answered.get(database, 0),
         **found,
     )
 

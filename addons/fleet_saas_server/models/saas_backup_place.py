@@ -36,11 +36,10 @@ class SaasBackupPlace(models.Model):
         help="S3: https://host/bucket/folder. SFTP: user@host:/folder. A folder of this machine "
         "is set by fleet_backup_dir in odoo.conf."
     )
-    access_key = fields.Char("Access Key", groups="fleet_saas_server.group_hosting_operator")
+    access_key = fields.Char(groups="fleet_saas_server.group_hosting_operator")
     region = fields.Char(help="Only if the S3 service asks for one.")
     secret = fields.Char(copy=False, groups="base.group_system")
     secret_key = fields.Char(
-        "Secret Key",
         compute="_compute_secret_key",
         inverse="_inverse_secret_key",
         groups="fleet_saas_server.group_hosting_operator",

@@ -9,7 +9,7 @@ class SaasDatabase(models.Model):
     _inherit = "saas.database"
 
     backup_policy_id = fields.Many2one(
-        "saas.backup.policy", "Backup Policy", help="Empty: the first policy.", tracking=True
+        "saas.backup.policy", help="Empty: the first policy.", tracking=True
     )
     backup_ids = fields.One2many("saas.backup", "database_id", "Backups", readonly=True)
     last_backup = fields.Datetime(

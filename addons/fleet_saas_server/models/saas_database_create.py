@@ -107,10 +107,11 @@ class SaasDatabase(models.Model):
     @api.model
     def _prepare_duplicate(self, target, arguments):
         self._check_personal(arguments["personal"])
-        source = self._get_by_name(arguments["source"])
+        source = self._get_for(arguments["source"], *LIVING)
         database = self._reserve(target, purpose=arguments["purpose"], source=source.name)
         request = {
             "source": source.physical,
+            "source_uuid": source.uuid,
             "uuid": database.uuid,
             "purpose": arguments["purpose"],
             "personal": arguments["personal"],

@@ -185,7 +185,7 @@ class SaasDatabase(models.Model):
         backup = database._get_final_backup()
         if not backup:
             raise UserError(words(self.env, "no_final_backup", {"name": target}))
-        return database._prepare_request(final_backup=backup)
+        return database._prepare_request(final_backup=backup, archived=database.physical)
 
     @api.model
     def _apply_drop(self, operation):
@@ -295,6 +295,9 @@ class SaasDatabase(models.Model):
     @api.model
     def _retry_operation(self, operation):
         database = self.browse(operation.res_id)
+        if operation.kind in RETRIED_ON and operation.target != database.name:
+            # Its name may be another database's now.
+            raise UserError(words(self.env, "no_database", {"name": operation.target}))
         if operation.kind == "adopt" and database.state == "failed":
             if self._is_name_held(database.name):
                 raise UserError(words(self.env, "name_taken", {"name": database.name}))
@@ -315,6 +318,7 @@ RETRIED_ON = {
     "drop": ("archived",),
     "release": ("active",),
     "modules": ("active",),
+    "restore": ("active",),
     "revert": ("active",),
     "parameters": LIVING,
     "administrator": LIVING,

@@ -6,10 +6,10 @@ class SaasDatabase(models.Model):
 
     _inherit = "saas.database"
 
-    usage_ids = fields.One2many("saas.usage", "database_id", "Usage", readonly=True)
+    usage_ids = fields.One2many("saas.usage", "database_id", readonly=True)
     usage_id = fields.Many2one("saas.usage", "Latest Figures", compute="_compute_usage_id")
     users = fields.Integer(compute="_compute_usage_id")
-    size = fields.Float("Size", compute="_compute_usage_id")
+    size = fields.Float(compute="_compute_usage_id")
 
     @api.depends("usage_ids.day")
     def _compute_usage_id(self):

@@ -27,7 +27,7 @@ class SaasHost(models.AbstractModel):
         :param dict arguments: as the kind says
         """
         self._check_agent()
-        if kind in KINDS and not KINDS[kind].public:
+        if isinstance(kind, str) and kind in KINDS and not KINDS[kind].public:
             raise UserError(self.env._("%s is for the server's own use.", kind))
         operation = self.env["saas.operation"].sudo()._submit(kind, target, arguments, key)
         return operation._get_status()
@@ -37,7 +37,8 @@ class SaasHost(models.AbstractModel):
     def status(self, keys):
         """Return ``{key: status}``; a key that was never accepted is ``None``."""
         self._check_agent()
-        if not isinstance(keys, list) or len(keys) > MAX_KEYS:
+        known = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
+        if not known or len(keys) > MAX_KEYS:
             raise UserError(self.env._("keys must be a list of at most %s keys.", MAX_KEYS))
         found = self.env["saas.operation"].sudo().search([("key", "in", keys)])
         by_key = {operation.key: operation._get_status() for operation in found}

@@ -153,7 +153,7 @@ class SaasOperation(models.Model):
         :raises UserError: the request cannot be accepted, in words
         """
         try:
-            if kind not in KINDS:
+            if not isinstance(kind, str) or kind not in KINDS:
                 raise HostingError("unknown_kind", kind=kind, known=", ".join(KINDS))
             checked = contract.check_arguments(kind, KINDS[kind].arguments, arguments or {})
             target = KINDS[kind].check_target(target)

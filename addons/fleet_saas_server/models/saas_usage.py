@@ -39,8 +39,8 @@ class SaasUsage(models.Model):
     )
     day = fields.Date(required=True, readonly=True, index=True)
     internal_users = fields.Integer("Users", readonly=True, aggregator="max")
-    portal_users = fields.Integer("Portal Users", readonly=True, aggregator="max")
-    other_users = fields.Integer("Other Users", readonly=True, aggregator="max")
+    portal_users = fields.Integer(readonly=True, aggregator="max")
+    other_users = fields.Integer(readonly=True, aggregator="max")
     active_users = fields.Integer("Users Seen in 30 Days", readonly=True, aggregator="max")
     last_login = fields.Datetime(readonly=True)
     database_bytes = fields.Float("Database Size", readonly=True, aggregator="max")
@@ -75,7 +75,7 @@ class SaasUsage(models.Model):
                     database.physical,
                     host.filestore(database.physical),
                     sessions=sessions,
-                    requests=requests,
+                    answered=requests,
                 )
                 self._keep(database, today, asdict(found))
             except HostingError as error:
