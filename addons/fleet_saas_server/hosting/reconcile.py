@@ -222,7 +222,9 @@ def _unknown_databases(host: Host, seen: Seen) -> Iterable[Difference]:
 
 
 def _unknown_folders(host: Host, seen: Seen) -> Iterable[Difference]:
-    for name in seen.folders - set(seen.databases):
+    # The files of a database that is missing are what is left of it.
+    recorded = {record.physical for record in seen.records}
+    for name in seen.folders - set(seen.databases) - recorded:
         leftover = is_hidden(name) or name.startswith(REMOVED)
         yield Difference("folder_leftover" if leftover else "folder_unknown", name)
 

@@ -14,6 +14,7 @@ from . import clone, files, place
 from .backup_work import BACKUP_S, forget_load, load
 from .contract import Argument, choice, flag, mapping, matching, name
 from .engine import Context, Plan, Step
+from .errors import HostingError
 from .failpoints import failpoint
 from .kind import Kind
 from .names import hidden_name
@@ -29,8 +30,17 @@ def _mark(context: Context, kind: str) -> Mark:
 
 
 def load_for(context: Context) -> dict[str, Any]:
-    """Restore the backup beside the database it belongs to, which must be there."""
-    place.check_served(context)
+    """Restore the backup beside the database that it is to replace.
+
+    Asked for long ago, that one may be hidden by now, or its name another database's.
+    """
+    place.check_unprotected(context)
+    host, target = context.host, context.request["target"]
+    physical = place.find(host, context.request["uuid"])
+    if physical not in (None, target):
+        raise HostingError("no_database", name=target)
+    if physical is None and host.cluster.exists(target):
+        raise HostingError("name_taken", name=target)
     return load(context)
 
 

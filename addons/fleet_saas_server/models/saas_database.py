@@ -26,7 +26,7 @@ class SaasDatabase(models.Model):
 
     _name = "saas.database"
     _description = "Hosted Database"
-    _inherit = ["mail.thread", "mail.activity.mixin", "saas.operation.owner"]
+    _inherit = ["saas.guarded", "mail.thread", "mail.activity.mixin", "saas.operation.owner"]
     _order = "name, id"
 
     name = fields.Char(required=True, readonly=True, index=True, tracking=True)

@@ -34,11 +34,12 @@ class SaasDatabaseBulk(models.Model):
 
     _name = "saas.database.bulk"
     _description = "Operation on Many Databases"
+    _inherit = ["saas.guarded"]
     _order = "id DESC"
 
     name = fields.Char(compute="_compute_name")
     kind = fields.Selection("_selection_kind", required=True, readonly=True)
-    arguments = fields.Json(readonly=True)
+    arguments = fields.Json(readonly=True, groups="fleet_saas_server.group_hosting_operator")
     state = fields.Selection(
         [
             ("draft", "Preview"),

@@ -107,7 +107,7 @@ class SaasDatabase(models.Model):
     @api.model
     def _prepare_duplicate(self, target, arguments):
         self._check_personal(arguments["personal"])
-        source = self._get_for(arguments["source"], *LIVING)
+        source = self._get_for(arguments["source"], "active", "suspended", "archived")
         database = self._reserve(target, purpose=arguments["purpose"], source=source.name)
         request = {
             "source": source.physical,

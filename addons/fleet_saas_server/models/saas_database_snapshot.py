@@ -1,3 +1,5 @@
+import logging
+
 from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
@@ -6,12 +8,15 @@ from odoo.exceptions import UserError
 from .saas_database_life import LIVING
 from .saas_errors import words
 
+_logger = logging.getLogger(__name__)
+
 
 class SaasDatabaseSnapshot(models.Model):
     """A hidden copy of a database to which it can go back."""
 
     _name = "saas.database.snapshot"
     _description = "Snapshot of a Database"
+    _inherit = ["saas.guarded"]
     _order = "taken_at DESC, id DESC"
     _rec_name = "reason"
 
@@ -43,12 +48,16 @@ class SaasDatabaseSnapshot(models.Model):
         """Ask for the end of the snapshots that nobody wants any longer; once an hour each."""
         expired = self.search([("keep_until", "<", fields.Datetime.now())])
         for snapshot in expired:
-            self.env["saas.operation"]._submit(
-                "snapshot_drop",
-                snapshot.database_id.name,
-                {"snapshot": snapshot.physical},
-                f"expired:{snapshot.physical}:{fields.Datetime.now():%Y%m%d%H}",
-            )
+            try:
+                self.env["saas.operation"]._submit(
+                    "snapshot_drop",
+                    snapshot.database_id.name,
+                    {"snapshot": snapshot.physical},
+                    f"expired:{snapshot.physical}:{fields.Datetime.now():%Y%m%d%H}",
+                )
+            except UserError as error:
+                # One that cannot be dropped never holds up the others.
+                _logger.warning("snapshot %s: not dropped: %s", snapshot.physical, error)
 
 
 class SaasDatabase(models.Model):

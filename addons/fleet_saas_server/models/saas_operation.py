@@ -35,7 +35,8 @@ class SaasOperation(models.Model):
     sources = fields.Json(readonly=True, export_string_translation=False)
     key = fields.Char("Idempotency Key", required=True, readonly=True, copy=False)
     digest = fields.Char(readonly=True, export_string_translation=False)
-    request = fields.Json(readonly=True)
+    # It may hold what an operator typed, such as the value of a system parameter.
+    request = fields.Json(readonly=True, groups="fleet_saas_server.group_hosting_operator")
     result = fields.Json(compute="_compute_result")
     res_model = fields.Char("Record's Model", readonly=True, export_string_translation=False)
     res_id = fields.Many2oneReference(
