@@ -215,7 +215,10 @@ def test_files_of_a_former_database_of_that_name_stop_a_clone(server, template, 
     assert (folder / "aa").is_dir()
 
 
-def test_a_template_that_others_hold_open_makes_clones_wait_and_then_go_on(server, name):
+def test_a_template_that_others_hold_open_makes_clones_wait_and_then_go_on(
+    server, name, monkeypatch
+):
+    monkeypatch.setattr("hosting.postgres.TRIES", 2)  # PostgreSQL itself waits 5 s in each
     source = publish_template(server, "tiny")
     server.host.cluster.allow(source, True)
     holding = psycopg2.connect(dbname=source)
