@@ -1,4 +1,5 @@
 from . import (
+    test_access,
     test_archive,
     test_backup,
     test_create,
