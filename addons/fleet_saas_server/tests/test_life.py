@@ -296,6 +296,42 @@ class TestLife(LifeCase):
         with self.assertRaisesRegex(UserError, "Archived"):
             operation.action_retry()
 
+    def test_an_operation_is_not_tried_again_on_a_name_that_is_another_databases_now(self):
+        failed = self.end(self.submit("modules", action="upgrade", modules=["base"]), "failed")
+        self.acme.write({"name": "acme-two", "physical": "acme-two"})
+        self.hosted("acme")
+        with self.assertRaisesRegex(UserError, "acme"):
+            failed.action_retry()
+
+    def test_a_drop_names_the_hidden_database_that_its_backup_holds(self):
+        self.archive(days=31)
+        self.back_up()
+        operation = self.submit("drop")
+        self.assertEqual(operation.request["archived"], self.acme.physical)
+
+    def test_a_copy_names_the_identity_of_its_source(self):
+        operation = self.submit("duplicate", "acme-copy", source="acme")
+        self.assertEqual(operation.request["source_uuid"], self.acme.uuid)
+        self.hosted("half-made", state="creating", physical=False)
+        self.refused("this needs: Active", "duplicate", "other-copy", source="half-made")
+
+    @mute_logger("odoo.addons.fleet_saas_server.models.saas_database_snapshot")
+    def test_an_expired_snapshot_that_cannot_be_dropped_holds_up_no_other(self):
+        past = fields.Datetime.now() - relativedelta(hours=1)
+        wanted = f"fleet_x_former_{'a' * 32}"
+        for physical in ("fleet_x_odd", wanted):
+            self.env["saas.database.snapshot"].create(
+                {
+                    "database_id": self.acme.id,
+                    "physical": physical,
+                    "taken_at": past,
+                    "keep_until": past,
+                }
+            )
+        self.env["saas.database.snapshot"]._cron_drop_expired()
+        asked = self.operations.search([("kind", "=", "snapshot_drop")])
+        self.assertEqual([one.request["snapshot"] for one in asked], [wanted])
+
 
 @tagged("post_install", "-at_install")
 class TestBulk(LifeCase):
