@@ -167,6 +167,10 @@ class HostingFleet:
         odoo_run.write_configuration(self._configuration, self.data_dir)
         databases.copy(databases.template(self._template), self.database, self.data_dir)
         self.keys = json.loads(self.script(IDENTITY.read_text(), self.uuid).splitlines()[-1])
+        # Odoo's own scheduled actions are due at once; what a stop interrupts is in the log.
+        self.rows(
+            "UPDATE ir_cron SET active = false WHERE cron_name NOT LIKE 'Hosting:%%' RETURNING id"
+        )
 
     # --- the processes
 
