@@ -12,7 +12,7 @@ from hosting.files import move_tree
 from hosting.journal import SqlJournal
 from hosting.kinds import KINDS
 from hosting.names import hidden_name
-from life_case import new_name, owned
+from life_case import assert_served, folders, new_name, owned
 from making import create_request, drop, hidden, publish_template
 from operations import HostingServer
 
@@ -172,3 +172,36 @@ def test_an_operation_that_is_cancelled_at_the_moment_it_is_claimed_does_not_beg
 def test_what_a_restore_in_place_has_kept_can_be_gone_back_to_and_dropped(kind):
     kept = hidden_name("former")
     assert check_arguments(kind, KINDS[kind].arguments, {"snapshot": kept}) == {"snapshot": kept}
+
+
+def test_a_copy_of_a_live_database_that_is_begun_again_has_its_files(server, database):
+    source, identity = database
+    name = new_name("attack")
+    request = create_request(source, live=True, source_uuid=identity, purpose="staging")
+    request |= {"activate": False, "keep_logins": False}
+    operation = server.submit("duplicate", name, request, sources=(source,))
+    assert server.run(operation, "duplicate.seal.before=kill") == "killed"
+    assert server.run(operation, "duplicate.publish.before=kill") == "killed", server.error(
+        operation
+    )
+    copied = server.evidence(operation)["copy"]["hidden"]
+    assert folders(server, source, copied) == {source, copied}
+    assert server.run(operation, "duplicate.publish.before=error") in ("failed", "queued")
+
+
+def test_work_on_modules_that_is_tried_again_and_cancelled_opens_the_database(server, database):
+    name, identity = database
+    request = {"uuid": identity, "action": "upgrade", "modules": ["base"], "keep_hours": 0}
+    operation = server.submit("modules", name, request)
+    assert server.run(operation, "modules.began=error") == "failed"
+    server.sql(
+        "UPDATE saas_operation SET state = 'queued', attempt = 0, started = NULL WHERE id = %s",
+        operation,
+    )
+    server.sql(
+        "UPDATE saas_operation_step SET state = 'pending' WHERE operation_id = %s", operation
+    )
+    assert server.run(operation, "modules.snapshot.ended=kill") == "killed"
+    server.sql("UPDATE saas_operation SET cancel_requested = true WHERE id = %s", operation)
+    assert server.run(operation) == "cancelled"
+    assert_served(server, name, identity)

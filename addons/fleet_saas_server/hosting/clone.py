@@ -76,7 +76,8 @@ def copy(context: Context) -> dict[str, Any]:
         context.note(hidden=ready.physical, pooled=True)
         return {"report": ready.report}
     hidden = hidden_name("clone")
-    context.note(hidden=hidden, pooled=False)
+    # An earlier run's files went with its copy.
+    context.note(hidden=hidden, pooled=False, files=None)
     failpoint("clone.noted")
     if request.get("live"):
         _check_source(context)

@@ -94,7 +94,9 @@ def _reopen(context: Context) -> None:
 def _broken(context: Context) -> bool:
     """Tell whether the work had begun and the snapshot is not back in the database's place."""
     snapshot = context.find("snapshot", "physical")
-    return bool(context.find("work", "began") and context.host.cluster.exists(snapshot))
+    # An earlier try, which was taken back, had begun with another snapshot.
+    began = context.find("work", "began")
+    return bool(began and began == snapshot and context.host.cluster.exists(snapshot))
 
 
 def _work(context: Context) -> dict[str, Any]:

@@ -299,6 +299,7 @@ class TestLife(LifeCase):
     def test_an_operation_is_not_tried_again_on_a_name_that_is_another_databases_now(self):
         failed = self.end(self.submit("modules", action="upgrade", modules=["base"]), "failed")
         self.acme.write({"name": "acme-two", "physical": "acme-two"})
+        self.env.flush_all()
         self.hosted("acme")
         with self.assertRaisesRegex(UserError, "acme"):
             failed.action_retry()
