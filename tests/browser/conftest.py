@@ -56,7 +56,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def visitors(fleet: BrowserFleet, browser: Browser) -> Visitors:
-    return Visitors(browser, fleet.url("portal"), 15)
+    return Visitors(browser, fleet.url("portal"))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from playwright.sync_api import (
 
 DESKTOP = (1400, 900)
 PHONE = (390, 844)
+TIMEOUT_MS = 30_000
 
 
 class Screen:
@@ -88,10 +89,9 @@ class Screen:
 class Visitors:
     """Opens screens of one server. Who signed in once stays so, and keeps the assets too."""
 
-    def __init__(self, browser: Browser, url: str, timeout_s: int) -> None:
+    def __init__(self, browser: Browser, url: str) -> None:
         self._browser = browser
         self._url = url
-        self._timeout_s = timeout_s
         self._known: dict[tuple, BrowserContext] = {}
 
     def open(self, login: str, password: str, size: tuple[int, int]) -> Screen:
@@ -106,12 +106,12 @@ class Visitors:
         context = self._browser.new_context(
             viewport={"width": width, "height": height}, has_touch=is_phone, is_mobile=is_phone
         )
-        context.set_default_timeout(self._timeout_s * 1000)
+        context.set_default_timeout(TIMEOUT_MS)
         page = context.new_page()
         page.goto(f"{self._url}/web/login")
         page.fill("input[name=login]", login)
         page.fill("input[name=password]", password)
         page.click("button[type=submit]")
-        page.wait_for_selector(".o_main_navbar", timeout=self._timeout_s * 4000)
+        page.wait_for_selector(".o_main_navbar", timeout=4 * TIMEOUT_MS)
         page.close()
         return context

@@ -41,7 +41,7 @@ def hosting() -> Iterator[HostingFleet]:
 
 @pytest.fixture(scope="module")
 def users(hosting: HostingFleet, browser: Browser) -> Visitors:
-    return Visitors(browser, f"http://127.0.0.1:{hosting.control.port}", 30)
+    return Visitors(browser, f"http://127.0.0.1:{hosting.control.port}")
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ def test_the_key_of_odoo_com_is_stored_and_never_shown(screen: Screen, page: Pag
     screen.open(SETTINGS, ".app_settings_block")
     page.locator("[name='databases_odoocom_login'] input").fill("partner@northwind.example.com")
     page.locator("[name='databases_odoocom_key'] input").fill("0123456789abcdef")
-    page.locator(".o_form_button_save").click()
-    page.wait_for_timeout(500)
+    with page.expect_event("load"):  # what is stored is shown by a page that is new
+        page.locator(".o_form_button_save").click()
     screen.open(SETTINGS, ".app_settings_block")
     key = page.locator("[name='databases_odoocom_key'] input")
     expect(key).to_have_attribute("placeholder", "Stored. Fill in a new one to replace it")
