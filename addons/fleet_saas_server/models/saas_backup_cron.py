@@ -1,9 +1,13 @@
 import hashlib
+import logging
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.fields import Domain
 
 from ..hosting.journal import ACTIVE
+
+_logger = logging.getLogger(__name__)
 
 # So many scheduled backups wait at a time: what somebody asks for never stands behind hundreds.
 AT_ONCE = 20
@@ -74,7 +78,12 @@ class SaasBackup(models.Model):
             ("state", "in", ACTIVE),
         ]
         if not operations_sudo.search_count(domain, limit=1):
-            operations_sudo._submit(kind, database.name, arguments)
+            try:
+                with self.env.cr.savepoint():
+                    operations_sudo._submit(kind, database.name, arguments)
+            except UserError as error:
+                # One that is refused never holds up the others.
+                _logger.warning("%s of %s was refused: %s", kind, database.name, error)
 
     @api.model
     def _cron_verify_backups(self):

@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.exceptions import ValidationError
 
 
 class SaasBackupPolicy(models.Model):
@@ -42,6 +43,20 @@ class SaasBackupPolicy(models.Model):
         "CHECK(drill_days BETWEEN 1 AND 90 AND verify_parts BETWEEN 1 AND 90)",
         "Drills and reading back are due every 1 to 90 days.",
     )
+
+    @api.constrains("active")
+    def _check_one_is_active(self):
+        if not self.search_count([], limit=1):
+            raise ValidationError(
+                self.env._("Without a policy no database is backed up: keep one.")
+            )
+
+    @api.ondelete(at_uninstall=False)
+    def _unlink_except_last(self):
+        if not self.search_count([("id", "not in", self.ids)], limit=1):
+            raise ValidationError(
+                self.env._("Without a policy no database is backed up: keep one.")
+            )
 
     @api.model
     def _get_default(self):

@@ -1,5 +1,7 @@
 from odoo import Command, fields
+from odoo.exceptions import ValidationError
 from odoo.tests import TransactionCase, tagged
+from odoo.tools import mute_logger
 
 
 @tagged("post_install", "-at_install")
@@ -94,6 +96,25 @@ class TestBackup(TransactionCase):
         self.assertGreaterEqual(
             backups._get_next_time(self.database), fields.Datetime.add(later, minutes=320)
         )
+
+    @mute_logger("odoo.addons.fleet_saas_server.models.saas_backup_cron")
+    def test_a_database_whose_backups_cannot_be_read_back_holds_up_no_other(self):
+        self.backup("good-backup")
+        named = self.database.copy({"name": "no-backups", "state": "active", "uuid": "second"})
+        backups = self.env["saas.backup"]
+        backups._submit_safely("verify", named)
+        backups._submit_safely("verify", self.database)
+        asked = self.env["saas.operation"].search([("kind", "=", "verify")])
+        self.assertEqual(asked.mapped("target"), ["fleet-acme"])
+
+    def test_the_last_policy_can_be_neither_deleted_nor_archived(self):
+        policies = self.env["saas.backup.policy"].search([])
+        with self.assertRaisesRegex(ValidationError, "keep one"), self.env.cr.savepoint():
+            policies.unlink()
+        with self.assertRaisesRegex(ValidationError, "keep one"), self.env.cr.savepoint():
+            policies.active = False
+        policies.create({"name": "Another"})
+        policies.unlink()
 
     def test_another_address_of_a_place_forgets_its_secret(self):
         place = self.env["saas.backup.place"].create(
