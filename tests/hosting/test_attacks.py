@@ -12,6 +12,8 @@ from hosting.files import move_tree
 from hosting.journal import SqlJournal
 from hosting.kinds import KINDS
 from hosting.names import hidden_name
+from hosting.personalise import password_hash
+from hosting.template_names import edit_name, target_of
 from life_case import assert_served, folders, new_name, owned
 from making import create_request, drop, hidden, publish_template
 from operations import HostingServer
@@ -205,3 +207,19 @@ def test_work_on_modules_that_is_tried_again_and_cancelled_opens_the_database(se
     server.sql("UPDATE saas_operation SET cancel_requested = true WHERE id = %s", operation)
     assert server.run(operation) == "cancelled"
     assert_served(server, name, identity)
+
+
+def test_files_that_are_in_the_way_of_a_checked_out_copy_are_not_removed_with_it(server):
+    template, code = publish_template(server, "tiny"), new_name("attack")
+    edit = edit_name(code)
+    stranger = server.host.filestore(edit) / "aa" / ("a" * 40)
+    stranger.parent.mkdir(parents=True)
+    stranger.write_text("somebody's")
+    request = {"source": template, "uuid": str(uuid.uuid4()), "physical": edit}
+    operation = server.submit("template_checkout", target_of(code), request)
+    secrets = {"password_hash": password_hash("a good password")}
+    assert refused(server, operation, secrets) == "folder_in_the_way"
+    assert stranger.read_text() == "somebody's"
+    assert hidden(server) == set()
+    shutil.rmtree(server.host.filestore(edit))
+    drop(server, template)

@@ -118,6 +118,9 @@ def drop_edit(context: Context) -> None:
     facts = host.cluster.facts(edit)
     if facts and not (facts.mark and facts.mark.uuid == context.request["uuid"]):
         return
+    hidden = context.find("copy", "hidden")
+    if not facts and hidden and host.filestore(hidden).exists():
+        return  # nothing was shown yet: a folder of that name is somebody else's
     Routes(host.routes).remove(host.host_name(edit))
     host.cluster.drop(edit, server=host.server)
     failpoint("template.edit_dropped")
