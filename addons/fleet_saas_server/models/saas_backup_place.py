@@ -10,7 +10,10 @@ from .saas_errors import words
 
 LOCATIONS = {
     "s3": re.compile(r"https?://[A-Za-z0-9.:-]+/[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9._-]+)*"),
-    "sftp": re.compile(r"[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:/?[A-Za-z0-9._/-]+"),
+    # No part begins with a hyphen: ssh would read it as an option.
+    "sftp": re.compile(
+        r"[A-Za-z0-9_][A-Za-z0-9._-]*@[A-Za-z0-9][A-Za-z0-9.-]*:/?[A-Za-z0-9._][A-Za-z0-9._/-]*"
+    ),
 }
 
 

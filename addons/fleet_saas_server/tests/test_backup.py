@@ -116,6 +116,13 @@ class TestBackup(TransactionCase):
         policies.create({"name": "Another"})
         policies.unlink()
 
+    def test_no_part_of_an_address_is_read_as_an_option(self):
+        places = self.env["saas.backup.place"]
+        places.create({"name": "Good", "kind": "sftp", "location": "me@files.example:/backups"})
+        for location in ("-v@files.example:/a", "me@-F:/a", "me@files.example:-a"):
+            with self.assertRaises(ValidationError), self.env.cr.savepoint():
+                places.create({"name": "Bad", "kind": "sftp", "location": location})
+
     def test_another_address_of_a_place_forgets_its_secret(self):
         place = self.env["saas.backup.place"].create(
             {
