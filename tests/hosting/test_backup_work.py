@@ -188,7 +188,7 @@ def test_a_restore_killed_anywhere_is_finished(case, places):
     assert case.page() == 200
 
 
-@pytest.mark.parametrize("step", ["load", "close", "put_aside", "put_in", "reopen"])
+@pytest.mark.parametrize("step", ["load", "close", "put_aside", "put_in", "first_page", "reopen"])
 def test_a_restore_that_fails_anywhere_leaves_the_database_as_it_was(case, step):
     case.write("untouched")
     operation = case.server.submit("restore", case.name, restore_request(case))
@@ -197,6 +197,15 @@ def test_a_restore_that_fails_anywhere_leaves_the_database_as_it_was(case, step)
     assert case.value() == "untouched"
     assert case.page() == 200
     assert hidden(case.server) == set()
+
+
+def test_what_customers_wrote_after_a_restore_stays_when_its_first_page_is_late(case):
+    operation = case.server.submit("restore", case.name, restore_request(case))
+    assert case.run(operation, "restore.first_request.before=error") == "failed"
+    case.write("by a customer")
+    assert case.value() == "by a customer"
+    assert case.page() == 200
+    assert case.server.steps(operation)["put_in"] == "done"
 
 
 def test_a_backup_beside_its_database_is_sealed_like_every_clone(case):

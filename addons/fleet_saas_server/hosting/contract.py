@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -122,6 +123,8 @@ def mapping(most: int = 50, length: int = 1000) -> Check:
                 raise ValueError("its keys must be short names")
             if not isinstance(item, (str, int, float, bool, type(None))):
                 raise ValueError(f"the value of {key} must be a text, a number or a flag")
+            if isinstance(item, float) and not math.isfinite(item):
+                raise ValueError(f"the value of {key} is not a number")
             if isinstance(item, str) and len(item) > length:
                 raise ValueError(f"the value of {key} is longer than {length} characters")
         return dict(value)

@@ -13,6 +13,7 @@ from typing import Any
 from . import clone, files, place
 from .backup_work import BACKUP_S, forget_load, load
 from .contract import Argument, choice, flag, mapping, matching, name
+from .doors import first_page_aside
 from .engine import Context, Plan, Step
 from .errors import HostingError
 from .failpoints import failpoint
@@ -107,7 +108,9 @@ IN_PLACE = (
     Step("close", close, undo=lambda context: reopen(context) and None),
     Step("put_aside", put_aside, undo=put_back),
     Step("put_in", put_in, undo=take_out),
-    Step("reopen", reopen),
+    Step("first_page", first_page_aside),
+    # From here on customers write to it: to take it back would lose what they wrote.
+    Step("reopen", reopen, final=True),
     Step("first_request", clone.first_request),
 )
 BESIDE = (

@@ -64,7 +64,8 @@ class SaasDatabase(models.Model):
 
     @api.model
     def _apply_restore(self, operation):
-        if operation.state != "done":
+        reopened = operation.step_ids.filtered(lambda step: step.name == "reopen").state == "done"
+        if not reopened:
             return
         database = self.browse(operation.res_id)
         database._keep_former(operation.result["put_aside"]["kept"], operation)

@@ -240,6 +240,10 @@ class SaasOperation(models.Model):
             if not operation._can_retry():
                 raise UserError(self.env._("%s does not need to be tried again.", operation.name))
             request = operation.env[KINDS[operation.kind].owner]._retry_operation(operation)
+            # What was undone as a whole is not there any more, and its notes would mislead; what
+            # could not be undone needs them.
+            if set(operation.step_ids.mapped("state")) <= {"pending", "undone"}:
+                operation.step_ids.evidence = False
             operation.step_ids.write({"state": "pending", "started": False, "ended": False})
             operation.write(
                 {
