@@ -43,10 +43,10 @@ def _stages(browser_missing):
     no_browser = Result("tests/browser", failed=1, problems=[f"   ! {browser_missing}"])
     return (
         lambda: _stage("Linters", lint.run),
+        lambda: _pytest("fleet"),
         lambda: _pytest("hosting", "operations", _hosting(operations=True)),
         lambda: _stage("Addon tests", _addon_tests),
         lambda: [no_browser] if browser_missing else _pytest("browser"),
-        lambda: _pytest("fleet"),
         lambda: _pytest("hosting", "the package", _hosting(operations=False)),
         lambda: _stage("Odoo's linters", _test_lint),
         lambda: _pytest("remote"),
