@@ -63,7 +63,7 @@ def drop(name):
     with postgres.cursor() as cr:
         # PostgreSQL drops no template.
         cr.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(name)))
-        cr.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        postgres.force_drop(cr, name)
 
 
 def forget():

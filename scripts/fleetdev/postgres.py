@@ -164,7 +164,7 @@ def drop(name):
         cr.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
-def _drop(cr, name):
+def force_drop(cr, name):
     """Drop it; autovacuum may be in it, which only a superuser could end and which soon leaves."""
     import psycopg2.errors
 
