@@ -1,4 +1,4 @@
-from odoo import api, fields, models
+from odoo import Command, api, fields, models
 from odoo.exceptions import UserError
 
 from ..models.saas_database_bulk import BULK_KINDS
@@ -32,7 +32,7 @@ class SaasDatabaseBulkWizard(models.TransientModel):
     def default_get(self, fields):
         values = super().default_get(fields)
         if "database_ids" in fields and self.env.context.get("active_ids"):
-            values["database_ids"] = [fields.Command.set(self.env.context["active_ids"])]
+            values["database_ids"] = [Command.set(self.env.context["active_ids"])]
         return values
 
     def action_preview(self):
