@@ -119,7 +119,9 @@ class Cluster:
 
     def _keep(self) -> connection:
         """Return this thread's connection to `MAINTENANCE`, a new one when it broke or we forked."""
-        key = (os.getpid(), tuple(sorted(self.dsn.items())))
+        # What the keywords leave open comes from the environment.
+        where = [os.environ.get(name) for name in ("PGHOST", "PGPORT", "PGUSER")]
+        key = (os.getpid(), tuple(sorted(self.dsn.items())), *where)
         kept = getattr(_KEPT, "connections", {}).get(key)
         if kept is not None and not kept.closed:
             try:
