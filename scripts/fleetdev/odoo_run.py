@@ -62,7 +62,7 @@ def environment(**changes):
     }
     if os.environ.get("FLEET_PG_PRIVATE"):
         settings["FLEET_PG_BIN"] = cluster.binaries()
-    return shell.environment(**dict.fromkeys(FOREIGN), **(settings | changes))
+    return shell.environment(**(dict.fromkeys(FOREIGN) | settings | changes))
 
 
 def command(*arguments, subcommand=None, configuration=paths.ODOO_CONF):
