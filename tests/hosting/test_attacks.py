@@ -18,8 +18,6 @@ from life_case import assert_served, folders, new_name, owned
 from making import create_request, drop, hidden, publish_template
 from operations import HostingServer
 
-from fleetdev import restic
-
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[HostingServer]:
@@ -85,7 +83,6 @@ def test_a_protected_database_is_not_restored_over(server, database):
     assert refused(server, server.submit("restore", name, request)) == "protected"
 
 
-@pytest.mark.skipif(not restic.known(), reason="restic is not there")
 def test_a_backup_never_saves_another_database_that_has_the_name_now(server, database):
     from hosting import manifest
 
