@@ -14,10 +14,10 @@ from psycopg2.extensions import cursor
 
 from . import files, odoo_child, seal
 from .boot import login_page
+from .clone import addons
 from .engine import Context, Step
 from .errors import HostingError, sentences
 from .failpoints import failpoint
-from .modules import AddonsPath
 from .postgres import Mark
 
 SCRIPTS = Path(__file__).with_name("in_odoo")
@@ -32,11 +32,6 @@ sentences(
     template_unprepared="The first page of the new version generates %(count)s assets anew, so every "
     "database made of it would be slow at first.",
 )
-
-
-def addons(context: Context) -> AddonsPath:
-    """Return the addons that hosted databases are served with."""
-    return AddonsPath(context.host.addons_path)
 
 
 def physical(context: Context) -> str:
