@@ -161,7 +161,7 @@ def drop(name):
         cr.execute("SELECT 1 FROM pg_database WHERE datname = %s AND datistemplate", [name])
         if cr.fetchone():
             cr.execute(f'ALTER DATABASE "{name}" IS_TEMPLATE false')
-        cr.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        force_drop(cr, name)
 
 
 def force_drop(cr, name):
