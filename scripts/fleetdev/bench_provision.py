@@ -22,7 +22,7 @@ TARGETS = {
 }
 
 
-def run(template="shop", rounds=7):
+def run(template="shop", rounds=10):
     """Make databases from a template with six applications in every way; return the medians."""
     restic.ensure()
     source = databases.template(template)

@@ -81,7 +81,7 @@ def test_a_clones_files_are_the_templates_own_on_the_disk(server, template, name
     with created(server, template, name) as evidence:
         source = server.host.filestore(template)
         files = [path for path in source.rglob("*") if path.is_file()]
-        assert evidence["files"]["files"] == len(files) > 0
+        assert evidence["copy"]["files"] == len(files) > 0
         for path in files:
             copy = server.host.filestore(name) / path.relative_to(source)
             assert os.path.samefile(path, copy)

@@ -265,7 +265,7 @@ IMPORT = (
     *(
         Step(step.name, step.run, undo=step.undo, restart="load" if step.restart else "")
         for step in clone.STEPS
-        if step.name not in ("reserve", "copy", "files")
+        if step.name not in ("reserve", "copy")
     ),
     Step("remove_upload", remove_upload),
 )

@@ -15,6 +15,7 @@ from typing import Any
 
 from .errors import HostingError, sentences
 from .host import Host
+from .names import TEMPLATE_PREFIX
 from .postgres import Cluster
 from .routes import Routes, write_whole
 
@@ -115,14 +116,27 @@ def check_place(host: Host, source: str, limits: Limits | None = None) -> dict[s
     :raises HostingError: also ``no_database``
     """
     limits = limits or Limits()
-    source_facts = host.cluster.facts(source)
-    if source_facts is None:
-        raise HostingError("no_database", name=source)
     machine = facts(host)
-    refusal = check(machine, Wanted(source_facts.size), limits)
+    refusal = check(machine, Wanted(_size(host, source)), limits)
     if refusal:
         raise refusal
     return asdict(machine)
+
+
+_SIZES: dict[str, int] = {}
+
+
+def _size(host: Host, source: str) -> int:
+    """Return the bytes of a database; those of a closed template version never change."""
+    known = _SIZES.get(source) if host.cluster.exists(source) else None
+    if known is not None:
+        return known
+    found = host.cluster.facts(source)
+    if found is None:
+        raise HostingError("no_database", name=source)
+    if source.startswith(TEMPLATE_PREFIX) and not found.allows_connections:
+        _SIZES[source] = found.size
+    return found.size
 
 
 def check(machine: Facts, wanted: Wanted, limits: Limits) -> HostingError | None:

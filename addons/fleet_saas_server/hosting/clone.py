@@ -9,6 +9,7 @@ its name, the copy is dropped and made again; nobody ever saw it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from . import activate, capacity, files, http_check, personalise, pool, seal, verify
@@ -16,6 +17,7 @@ from .contract import Argument, choice, flag, mapping, name
 from .engine import Context, Plan, Step
 from .errors import HostingError
 from .failpoints import failpoint
+from .host import Host
 from .kind import Kind
 from .modules import AddonsPath
 from .names import check_name, hidden_name
@@ -76,16 +78,24 @@ def copy(context: Context) -> dict[str, Any]:
         context.note(hidden=ready.physical, pooled=True)
         return {"report": ready.report}
     hidden = hidden_name("clone")
-    # An earlier run's files went with its copy.
-    context.note(hidden=hidden, pooled=False, files=None)
+    context.note(hidden=hidden, pooled=False)
     failpoint("clone.noted")
     if request.get("live"):
         _check_source(context)
         with paused(context, request["source"]):
             _copy_database(context, hidden)
-            return link_files(context)
-    _copy_database(context, hidden)
-    return {}
+            return _link_files(context.host, request["source"], hidden)
+    # A template version is closed: its files stay as they are while PostgreSQL copies it.
+    with ThreadPoolExecutor(1) as beside:
+        linking = beside.submit(_link_files, context.host, request["source"], hidden)
+        _copy_database(context, hidden)
+    return linking.result()
+
+
+def _link_files(host: Host, source: str, hidden: str) -> dict[str, Any]:
+    """Give the copy its files, by hard link where the file system can."""
+    copied = files.copy_tree(host.filestore(source), host.filestore(hidden))
+    return {"files": copied.files, "bytes": copied.bytes, "how": copied.how}
 
 
 def _check_source(context: Context) -> None:
@@ -147,16 +157,6 @@ def verify_copy(context: Context) -> dict[str, Any]:
         )
     finally:
         connection.close()
-
-
-def link_files(context: Context) -> dict[str, Any]:
-    """Give the copy its files, by hard link where the file system can."""
-    if context.find("copy", "pooled") or context.find("copy", "files") is not None:
-        return {}
-    host = context.host
-    hidden = hidden_of(context)
-    copied = files.copy_tree(host.filestore(context.request["source"]), host.filestore(hidden))
-    return {"files": copied.files, "bytes": copied.bytes, "how": copied.how}
 
 
 def personalise_copy(context: Context) -> dict[str, Any]:
@@ -260,7 +260,6 @@ STEPS = (
     Step("copy", copy, undo=forget_copy),
     Step("seal", seal_copy, restart="copy"),
     Step("verify", verify_copy, restart="copy"),
-    Step("files", link_files, restart="copy"),
     Step("personalise", personalise_copy, restart="copy"),
     Step("publish", publish, undo=forget_published),
     Step("activate", activate_copy),

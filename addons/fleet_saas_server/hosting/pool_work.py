@@ -28,7 +28,7 @@ def register(context: Context) -> dict[str, Any]:
 
 def fill_plan(_request: Mapping[str, Any]) -> Plan:
     """Return the plan that adds one clone to a template's pool."""
-    middle = [step for step in clone.STEPS if step.name in ("copy", "seal", "verify", "files")]
+    middle = [step for step in clone.STEPS if step.name in ("copy", "seal", "verify")]
     return Plan(
         (Step("fits", fits), *middle, Step("register", register)), deadline_s=clone.DEADLINE_S
     )
