@@ -2,11 +2,17 @@
 # fails, and skips post_load when something has imported the module before.
 from . import gate
 
-gate.install_if_wanted()
-
-from . import controllers, models, wizards  # noqa: E402
+# A process that serves customers has the gate and nothing else of this addon: an administrator of
+# a hosted database could install the rest there, and act on the databases of everybody.
+if not gate.install_if_wanted():
+    from . import controllers, models, wizards
 
 
 def post_load():
     """Put the gate into a process that serves hosted databases; it is there already."""
     gate.install_if_wanted()
+
+
+def pre_init_hook(env):
+    """Refuse to be installed into a hosted database."""
+    gate.refuse_hosted(env)

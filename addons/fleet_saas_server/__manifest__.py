@@ -26,6 +26,7 @@
         "views/saas_difference_views.xml",
         "views/saas_usage_views.xml",
         "views/saas_health_views.xml",
+        "wizards/saas_template_wizard_views.xml",
         "views/saas_database_template_views.xml",
         "wizards/saas_database_life_wizard_views.xml",
         "wizards/saas_database_bulk_wizard_views.xml",
@@ -41,5 +42,6 @@
         "web.assets_backend": ["fleet_saas_server/static/src/**/*"],
     },
     "post_load": "post_load",
+    "pre_init_hook": "pre_init_hook",
     "application": True,
 }

@@ -20,9 +20,7 @@ def install_if_wanted() -> bool:
 
     :raises SystemExit: it does not fit this build of Odoo, or its files cannot be reached
     """
-    from odoo.tools import config
-
-    if MODULE not in config["server_wide_modules"]:
+    if not _is_wanted():
         return False
     try:
         from . import patches
@@ -33,3 +31,31 @@ def install_if_wanted() -> bool:
         traceback.print_exc()
         raise SystemExit(1) from error
     return True
+
+
+def _is_wanted() -> bool:
+    from odoo.tools import config
+
+    return MODULE in config["server_wide_modules"]
+
+
+def refuse_hosted(env) -> None:
+    """Refuse to install this addon into a hosted database, whoever asks and in whatever process.
+
+    :raises UserError: in words
+    """
+    from odoo.exceptions import UserError
+
+    from ..hosting.postgres import Mark
+
+    env.cr.execute(
+        "SELECT shobj_description(oid, 'pg_database') FROM pg_database "
+        "WHERE datname = current_database()"
+    )
+    if _is_wanted() or Mark.parse(env.cr.fetchone()[0]):
+        raise UserError(
+            env._(
+                "This is a hosted database: it cannot be a hosting server itself. Install the "
+                "module in the server database."
+            )
+        )
