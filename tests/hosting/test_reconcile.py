@@ -72,6 +72,14 @@ def hidden(server: HostingServer, kind: str = "hidden", owner: str = "") -> str:
     return make(server, "", kind, owner)
 
 
+def noted(server: HostingServer, physical: str) -> str:
+    """Have an operation on record that ended after it had noted a hidden name; return the name."""
+    operation = server.submit("check", "server", {"physical": physical})
+    server.sql("UPDATE saas_operation SET state = 'failed' WHERE id = %s", operation)
+    forget_operations(server)
+    return physical
+
+
 def found(server: HostingServer) -> set[tuple[str, str]]:
     """Return the differences; what others have on the same PostgreSQL is foreign and left out."""
     listed = reconcile.compare(server.host, reconcile.look(server.host))
@@ -123,39 +131,30 @@ def _add_route(server, _name):
 
 
 def _leave_clone(server, _name):
-    return "leftover", hidden(server)
+    return "leftover", noted(server, hidden(server))
 
 
 def _leave_pool_clone(server, _name):
-    return "leftover", hidden(server, "pool")
+    return "leftover", noted(server, hidden(server, "pool"))
 
 
 def _leave_template(server, _name):
     mark, made = Mark(server.uuid, "template"), template_name("test")
     server.host.cluster.create_empty(made, mark=mark)
     server.host.cluster.close_template(made)
-    return "leftover", made
+    return "leftover", noted(server, made)
 
 
 def _leave_unmarked(server, name):
     """Leave what a runner leaves that is killed between CREATE DATABASE and the mark."""
-    left = hidden(server)
+    left = noted(server, hidden(server))
     with postgres.cursor() as cr:
         cr.execute(f'COMMENT ON DATABASE "{left}" IS NULL')
-    operation = server.submit("check", "server")
-    server.run(operation)
-    server.sql(
-        "UPDATE saas_operation_step SET evidence = jsonb_build_object('hidden', %s) "
-        "WHERE operation_id = %s",
-        left,
-        operation,
-    )
-    forget_operations(server)
     return "leftover", left
 
 
 def _leave_folder(server, _name):
-    left = hidden_name("test")
+    left = noted(server, hidden_name("test"))
     (server.host.filestore(left) / "aa").mkdir(parents=True)
     return "folder_leftover", left
 
@@ -166,7 +165,13 @@ def _leave_half_removed(server, _name):
     return "folder_leftover", left
 
 
+def _break_routes(server, _name):
+    server.host.routes.write_text("{")
+    return "routes_broken", server.host.routes.name
+
+
 REPAIRED = (
+    _break_routes,
     _close,
     _lead_away,
     _suspend_route,
@@ -225,13 +230,41 @@ def _lose_snapshot_record(server, _name):
     return "database_unknown", hidden(server, "snapshot")
 
 
+def _forget_who_made_it(server, _name):
+    """Go back to records that are older than a version of a template, or a clone."""
+    return "database_unknown", hidden(server, "template")
+
+
+def _forget_whose_files(server, _name):
+    """Go back to a PostgreSQL that is older than the files of a suspended database."""
+    left = hidden_name("suspended")
+    (server.host.filestore(left) / "aa").mkdir(parents=True)
+    return "folder_unknown", left
+
+
+def _lose_routed_record(server, _name):
+    made = make(server, new_name("rec"), "hosted")
+    Routes(server.host.routes).put(server.host.host_name(made), made)
+    return "database_unknown", made
+
+
 def _add_folder(server, _name):
     name = new_name("rec")
     (server.host.filestore(name) / "aa").mkdir(parents=True)
     return "folder_unknown", name
 
 
-LISTED = (_drop_database, _drop_folder, _hide, _lose_record, _lose_snapshot_record, _add_folder)
+LISTED = (
+    _drop_database,
+    _drop_folder,
+    _hide,
+    _lose_record,
+    _lose_snapshot_record,
+    _lose_routed_record,
+    _forget_who_made_it,
+    _forget_whose_files,
+    _add_folder,
+)
 
 
 @pytest.mark.parametrize("spoil", LISTED, ids=lambda spoil: spoil.__name__)
@@ -288,7 +321,7 @@ def test_no_repair_touches_what_is_visible(server, name):
 
 
 def test_leftovers_go_by_themselves_and_other_repairs_wait_to_be_chosen(server, name):
-    left = hidden(server)
+    left = noted(server, hidden(server))
     _close(server, name)
     _what, unknown = _add_route(server, name)
     done = server.do("reconcile", "server", {"names": [name]})
@@ -297,7 +330,7 @@ def test_leftovers_go_by_themselves_and_other_repairs_wait_to_be_chosen(server, 
 
 
 def test_a_repair_that_is_killed_is_finished_by_the_next_runner(server, name):
-    left = hidden(server)
+    left = noted(server, hidden(server))
     operation = server.submit("reconcile", "server")
     assert server.run(operation, "reconcile.leftover=kill") == "killed"
     assert exists(server, left)
@@ -366,7 +399,7 @@ def test_what_ended_between_looking_and_comparing_is_not_reported(server, name, 
 
 
 def test_a_difference_that_is_no_more_is_not_repaired(server, name):
-    ready = hidden(server, "pool")
+    ready = noted(server, hidden(server, "pool"))
     listed = Difference("leftover", ready, "pool")
     assert ("leftover", ready) in found(server)
     server.sql(

@@ -8,6 +8,7 @@ not carry this server's mark is never touched, only named.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -25,9 +26,10 @@ from .kind import Kind, only
 from .names import is_hidden
 from .postgres import DatabaseFacts
 from .routes import ACTIVE as ROUTED
-from .routes import SUSPENDED, Routes
+from .routes import MAINTENANCE, SUSPENDED, Route, Routes
 
 REMOVED = ".removed-"  # see `files.remove_tree`
+BROKEN = ".broken"  # what a file of routes that could not be read is kept as
 # Kinds of hidden databases that can be made again; a snapshot without its record may be the only one.
 PASSING = ("hidden", "pool", "template")
 
@@ -69,14 +71,15 @@ class Recorded:
 class Seen:
     """Everything that is compared, as it was found.
 
+    :param routes: None when their file cannot be read
     :param claimed: every name that an operation worked on meanwhile
-    :param noted: hidden databases without a mark that an operation of this server made
+    :param noted: hidden names without a record that an operation of this server has noted
     """
 
     records: list[Recorded]
     databases: dict[str, DatabaseFacts]
     folders: set[str]
-    routes: dict[str, Any]
+    routes: dict[str, Any] | None
     claimed: set[str]
     noted: set[str]
 
@@ -97,6 +100,8 @@ _CLAIMS = """
       LEFT JOIN saas_operation_step s ON s.operation_id = o.id
      WHERE (o.state = ANY(%s) OR o.applied IS NOT TRUE OR o.ended >= %s)
        AND o.kind <> 'reconcile'"""
+# A hidden name that no operation on record knows may be a customer's: records that were restored
+# from a backup are older than what they are about.
 _NOTED = """
     SELECT physical FROM unnest(%s) made (physical)
      WHERE EXISTS (SELECT FROM saas_operation o
@@ -117,17 +122,25 @@ def look(host: Host) -> Seen:
     databases = {facts.name: facts for facts in host.cluster.all_facts(sizes=False)}
     filestore = host.data_dir / "filestore"
     folders = {path.name for path in filestore.iterdir()} if filestore.is_dir() else set()
-    routes = Routes(host.routes).load()
+    routes = _load_routes(host)
     failpoint("reconcile.looked")
-    unmarked = [name for name, facts in databases.items() if not facts.mark and is_hidden(name)]
-    records, claimed, noted = written(host, begin, unmarked)
+    hidden = [name for name in folders | set(databases) if is_hidden(name)]
+    records, claimed, noted = written(host, begin, hidden)
     return Seen(records, databases, folders, routes, claimed, noted)
 
 
+def _load_routes(host: Host) -> dict[str, Any] | None:
+    try:
+        return Routes(host.routes).load()
+    except HostingError:
+        return None
+
+
 def written(
-    host: Host, begin: datetime, unmarked: list[str]
+    host: Host, begin: datetime, hidden: list[str]
 ) -> tuple[list[Recorded], set[str], set[str]]:
-    """Return the records, the names claimed since ``begin``, and those of ``unmarked`` that are ours."""
+    """Return the records, the names claimed since ``begin``, and which of ``hidden`` without a
+    record an operation has noted."""
     connection = host.cluster.connect(host.server_database, autocommit=False)
     try:
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
@@ -136,9 +149,10 @@ def written(
             records = [Recorded(*row) for row in cr.fetchall()]
             cr.execute(_CLAIMS, [list(ACTIVE), begin])
             claimed = set(_texts(cr.fetchall()))
-            noted = []
-            if unmarked:
-                cr.execute(_NOTED, [unmarked])
+            noted, known = [], {record.physical for record in records}
+            asked = [name for name in hidden if name not in known]
+            if asked:
+                cr.execute(_NOTED, [asked])
                 noted = [row[0] for row in cr.fetchall()]
     finally:
         connection.close()
@@ -160,7 +174,7 @@ def compare(host: Host, seen: Seen) -> list[Difference]:
     """Return every difference, the most serious first."""
     found = [
         *_missing(seen),
-        *_routes(host, seen),
+        *(_routes(host, seen) if seen.routes is not None else _broken(host)),
         *_closed(host, seen),
         *_unknown_databases(host, seen),
         *_unknown_folders(host, seen),
@@ -193,9 +207,18 @@ def _routes(host: Host, seen: Seen) -> Iterable[Difference]:
         if route is None or route.database != record.name or route.state != state:
             yield Difference("route_wrong", name, f"{record.name} {state}")
     led_to = {name for record in seen.records for name in (record.physical, record.name)}
+    led_to |= {name for name, facts in seen.databases.items() if _is_ours(host, facts)}
     for name, route in seen.routes.items():
         if name not in wanted and route.database not in led_to | seen.claimed:
             yield Difference("route_unknown", name, route.database)
+
+
+def _is_ours(host: Host, facts: DatabaseFacts) -> bool:
+    return bool(facts.mark and facts.mark.server == host.server)
+
+
+def _broken(host: Host) -> Iterable[Difference]:
+    yield Difference("routes_broken", host.routes.name)
 
 
 def _closed(host: Host, seen: Seen) -> Iterable[Difference]:
@@ -212,8 +235,8 @@ def _unknown_databases(host: Host, seen: Seen) -> Iterable[Difference]:
     for name, facts in seen.databases.items():
         if name in known:
             continue
-        if facts.mark and facts.mark.server == host.server:
-            leftover = is_hidden(name) and facts.mark.kind in PASSING
+        if _is_ours(host, facts):
+            leftover = name in seen.noted and facts.mark.kind in PASSING
             yield Difference("leftover" if leftover else "database_unknown", name, facts.mark.kind)
         elif name in seen.noted:
             yield Difference("leftover", name)
@@ -225,7 +248,7 @@ def _unknown_folders(host: Host, seen: Seen) -> Iterable[Difference]:
     # The files of a database that is missing are what is left of it.
     recorded = {record.physical for record in seen.records}
     for name in seen.folders - set(seen.databases) - recorded:
-        leftover = is_hidden(name) or name.startswith(REMOVED)
+        leftover = name in seen.noted or name.startswith(REMOVED)
         yield Difference("folder_leftover" if leftover else "folder_unknown", name)
 
 
@@ -254,6 +277,22 @@ def _write_route(host: Host, one: Difference) -> None:
     routes.put(one.name, database, state=state, message=message)
 
 
+def _write_routes(host: Host, _one: Difference) -> None:
+    """Write the file of routes anew from the records; the broken one is kept beside it."""
+    seen = look(host)
+    states = {"active": ROUTED, "suspended": SUSPENDED, "archived": SUSPENDED}
+    # Whoever works on a database opens it at the end.
+    table = {
+        host.host_name(record.name): Route(
+            record.name, MAINTENANCE if record.name in seen.claimed else states[record.state]
+        )
+        for record in seen.records
+        if record.state in states
+    }
+    shutil.copyfile(host.routes, host.routes.with_name(host.routes.name + BROKEN))
+    Routes(host.routes).replace_all(table)
+
+
 def _remove_route(host: Host, one: Difference) -> None:
     Routes(host.routes).remove(one.name)
 
@@ -268,6 +307,7 @@ REPAIRS: dict[str, Callable[[Host, Difference], None]] = {
     "folder_leftover": _drop_folder,
     "route_wrong": _write_route,
     "route_unknown": _remove_route,
+    "routes_broken": _write_routes,
     "database_closed": _open_database,
 }
 
