@@ -81,6 +81,9 @@ def _test_lint():
     return [addon_tests.run("fleet_lint", install=",".join([*addons, "fleet_lint"]))]
 
 
+LOADING = re.compile("import_archive|template_import")
+
+
 def _hosting(operations):
     """Return the files of ``tests/hosting`` that run operations, or the others.
 
@@ -91,7 +94,7 @@ def _hosting(operations):
     return [
         path
         for path, text in texts.items()
-        if operations == ("HostingServer(" in text and "import_archive" not in text)
+        if operations == ("HostingServer(" in text and not LOADING.search(text))
     ]
 
 

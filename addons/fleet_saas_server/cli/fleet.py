@@ -283,7 +283,7 @@ def _takes_away(wanted):
 
 def _complete(env, options, kind, target, arguments):
     """Fill in what was not known before: the name of the upload, the newest snapshot."""
-    if kind == "import_archive":
+    if kind in ("import_archive", "template_import"):
         arguments = arguments | {"upload": options.upload}
     if kind == "revert" and not arguments.get("snapshot"):
         snapshot = env["saas.database"]._get_by_name(target).snapshot_ids[:1]
@@ -299,8 +299,10 @@ def _made(host, operation):
 
 @contextlib.contextmanager
 def _uploaded(host, options):
-    """Give the archive of ``import`` to the server; it is removed again unless an operation has it."""
-    if options.verb != "import":
+    """Give the archive of ``import`` or ``template build`` to the server; it is removed again unless
+    an operation has it."""
+    file = options.file if options.verb == "import" else getattr(options, "archive", None)
+    if not file:
         yield
         return
     if options.key and (
@@ -311,10 +313,10 @@ def _uploaded(host, options):
         yield
         return
     try:
-        with open(options.file, "rb") as source:
+        with open(file, "rb") as source:
             options.upload = archive_work.copy_upload(host, source, lambda _done: None)
     except OSError as error:
-        raise Usage(f"{options.file} cannot be read: {error.strerror}") from error
+        raise Usage(f"{file} cannot be read: {error.strerror}") from error
     try:
         yield
     finally:

@@ -8,7 +8,17 @@ from ..hosting.host import Host
 from .show import measure
 
 # Facts of the request that say what is taken, kept or changed.
-_SHOWN = ("source", "purpose", "backup", "snapshot", "reason", "new_name", "modules", "numbers")
+_SHOWN = (
+    "source",
+    "file",
+    "purpose",
+    "backup",
+    "snapshot",
+    "reason",
+    "new_name",
+    "modules",
+    "numbers",
+)
 
 
 def preview(operations: Any, host: Host) -> list[dict[str, Any]]:

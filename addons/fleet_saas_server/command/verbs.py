@@ -54,6 +54,7 @@ TEMPLATE = (
     _option("code", nargs="?", default="", help="code of the template"),
     _option("--modules", help="build: technical names, separated by commas"),
     _option("--source", metavar="NAME", help="build: copy this hosted database instead"),
+    _option("--archive", type=Path, metavar="FILE", help="build: load this zip or dump instead"),
     _option("--lang", help="build: language, such as fr_BE"),
     _option("--country", help="build: country code, such as BE"),
     _option("--demo", action="store_true", help="build: with demo data"),

@@ -143,6 +143,8 @@ def template(options: Namespace) -> list[Wanted]:
         return []
     if not options.code:
         raise Usage(f"template {options.action} needs the code of a template")
+    if options.archive:
+        return [_from_archive(options)]
     arguments = {}
     if options.action == "build":
         arguments = _given(options, "lang", "country", "source", "demo")
@@ -153,6 +155,13 @@ def template(options: Namespace) -> list[Wanted]:
     elif options.action == "drop":
         arguments = _given(options, "version")
     return [(TEMPLATE_KINDS[options.action], options.code, arguments)]
+
+
+def _from_archive(options: Namespace) -> Wanted:
+    others = _given(options, "modules", "source", "lang", "country", "demo", "version")
+    if options.action != "build" or others:
+        raise Usage("--archive goes with build alone: the archive says what is in the template")
+    return "template_import", options.code, {"file": options.archive.name}
 
 
 def reconcile(options: Namespace) -> list[Wanted]:

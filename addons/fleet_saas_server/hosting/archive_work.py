@@ -227,20 +227,27 @@ def inspect_upload(context: Context) -> dict[str, Any]:
 def load_upload(context: Context) -> dict[str, Any]:
     """Load the archive in the sandbox into a hidden database of its own."""
     forget_load(context)
-    host = context.host
-    path = upload_path(host, context.request["upload"])
+    host, uuid = context.host, context.request["uuid"]
     hidden = hidden_name("import")
+    return load_into(
+        context, hidden, Mark(host.server, "hidden", uuid=uuid, operation=context.operation)
+    )
+
+
+def load_into(context: Context, hidden: str, mark: Mark) -> dict[str, Any]:
+    """Load the archive of the request in the sandbox; ``hidden`` was noted before."""
+    host = context.host
     context.note(hidden=hidden)
     failpoint("archive.load_noted")
     done = foreign.restore_foreign(
         tools(context),
-        path,
+        upload_path(host, context.request["upload"]),
         hidden,
         host.filestore(hidden),
         role=RestrictedRole(
             host.cluster, host.restore_role, host.server, also=(host.server_database,)
         ),
-        mark=Mark(host.server, "hidden", uuid=context.request["uuid"], operation=context.operation),
+        mark=mark,
         progress=context.progress,
         remaining_s=context.seconds_left,
     )
@@ -274,6 +281,10 @@ IMPORT = (
 def import_plan(_request: Mapping[str, Any]) -> Plan:
     """Return the plan of an import: sealed and shown like every clone."""
     return Plan(IMPORT, deadline_s=DEADLINE_S)
+UPLOAD = {
+    "upload": Argument(matching(_UPLOAD.pattern, "the name of an upload"), required=True),
+    "file": Argument(text(200), default=""),
+}
 
 
 KINDS = (
@@ -281,9 +292,8 @@ KINDS = (
     Kind(
         "import_archive",
         import_plan,
-        {
-            "upload": Argument(matching(_UPLOAD.pattern, "the name of an upload"), required=True),
-            "file": Argument(text(200), default=""),
+        UPLOAD
+        | {
             "purpose": Argument(choice(*clone.PURPOSES), default="staging"),
             "personal": Argument(mapping(), default={}),
             "keep_logins": Argument(flag, default=False),

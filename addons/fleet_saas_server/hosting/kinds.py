@@ -17,6 +17,7 @@ from . import (
     snapshot_copy,
     template,
     template_copy,
+    template_archive,
 )
 from .kind import Kind
 
@@ -36,4 +37,5 @@ MODULES = (
     template,
     template_copy,
 )
+    template_archive,
 KINDS: dict[str, Kind] = {kind.name: kind for module in MODULES for kind in module.KINDS}

@@ -32,4 +32,6 @@ from . import saas_database_snapshot
 from . import saas_database_buttons
 from . import saas_database_bulk
 from . import saas_database_archive
+from . import saas_database_template_archive
+from . import saas_upload
 from . import saas_database_kit

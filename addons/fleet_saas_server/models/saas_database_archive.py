@@ -9,6 +9,8 @@ from ..hosting.journal import ACTIVE
 from .saas_database_life import LIVING
 from .saas_errors import words
 
+TAKING_IN = ("import_archive", "template_import")
+
 
 class SaasDatabase(models.Model):
     _inherit = "saas.database"
@@ -74,7 +76,7 @@ class SaasDatabase(models.Model):
     def _gc_archives(self):
         """Remove archives that waited for a day, except those that an operation still needs."""
         operations = self.env["saas.operation"].search(
-            [("kind", "=", "import_archive"), ("state", "in", ACTIVE)]
+            [("kind", "in", TAKING_IN), ("state", "in", ACTIVE)]
         )
         used = {operation.request["upload"] for operation in operations}
         archive_work.remove_old(self.env["saas.operation"]._get_host(), used=used)

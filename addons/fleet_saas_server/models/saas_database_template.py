@@ -30,7 +30,12 @@ class SaasDatabaseTemplate(models.Model):
     sequence = fields.Integer(default=10, export_string_translation=False)
     active = fields.Boolean(default=True)
     origin = fields.Selection(
-        [("modules", "A List of Modules"), ("database", "A Hosted Database")],
+        [
+            ("modules", "A List of Modules"),
+            ("database", "A Hosted Database"),
+            ("archive", "An Uploaded Backup"),
+        ],
+        "Built From",
         required=True,
         default="modules",
         tracking=True,
@@ -48,6 +53,7 @@ class SaasDatabaseTemplate(models.Model):
         help="The database is copied at the moment of the build; what identifies its customer "
         "is removed from the copy, its business data is not.",
     )
+    archive_name = fields.Char("Last Backup File", readonly=True, copy=False)
     lang = fields.Selection("_selection_lang", "Language", required=True, default="en_US")
     country_id = fields.Many2one("res.country")
     demo = fields.Boolean("Demo Data")

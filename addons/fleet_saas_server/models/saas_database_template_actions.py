@@ -17,8 +17,15 @@ class SaasDatabaseTemplate(models.Model):
     _inherit = "saas.database.template"
 
     def action_build(self):
-        """Build a new version from the definition and publish it."""
-        return self._ask("template_build")
+        """Build a new version from the definition and publish it; ask for the backup to build from."""
+        self.ensure_one()
+        if self.origin != "archive":
+            return self._ask("template_build")
+        self._check_operator()
+        action = self.env["ir.actions.act_window"]._for_xml_id(
+            "fleet_saas_server.saas_template_wizard_action"
+        )
+        return action | {"context": {"default_template_id": self.id}}
 
     def action_check_out(self):
         """Open an editable copy of the published version."""
@@ -131,7 +138,8 @@ class SaasDatabaseTemplate(models.Model):
     def _is_rebuild_due(self, now):
         """Tell whether the published version is older than the last hour of its rhythm."""
         self.ensure_one()
-        if self.rebuild == "never":
+        # A backup is not kept once a version was built from it.
+        if self.rebuild == "never" or self.origin == "archive":
             return False
         slot = self._get_last_slot(now, weekly=self.rebuild == "weekly")
         built = self.published_version_id.built_at

@@ -67,6 +67,10 @@ class SaasDatabaseTemplate(models.Model):
     def _get_definition(self):
         """Return the part of a build's request that says what to build."""
         self.ensure_one()
+        if self.origin == "archive":
+            raise UserError(
+                self.env._("%s is built from an uploaded backup. Upload one.", self.name)
+            )
         if self.origin == "database":
             if self.source_id.state not in ("active", "suspended", "archived"):
                 raise UserError(
@@ -317,8 +321,9 @@ class SaasDatabaseTemplate(models.Model):
     def _retry_operation(self, operation):
         """Reserve again what a failed operation had given up."""
         version = self._get_version(operation)
-        states = {"template_build": "building", "template_checkout": "editing"}
-        states["template_publish"] = "building"
+        states = dict.fromkeys(
+            ("template_build", "template_import", "template_publish"), "building"
+        ) | {"template_checkout": "editing"}
         if operation.kind in states:
             if not version:
                 raise UserError(self.env._("The version is gone; ask for a new one."))

@@ -7,3 +7,4 @@ from . import (
     saas_import_wizard,
     saas_restore_wizard,
 )
+    saas_template_wizard,
