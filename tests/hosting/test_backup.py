@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 import shutil
@@ -354,6 +355,30 @@ def test_a_deleted_pack_is_found_without_reading_data(case, fresh):
     with pytest.raises(HostingError) as raised:
         check.confirm(repo, taken.backup, case.keys)
     assert raised.value.code == "repository_damaged"
+
+
+@pytest.mark.parametrize("part", ["dump", "files", "manifest"])
+def test_a_lost_snapshot_is_found_whichever_it_is(case, fresh, part):
+    repo, taken = fresh
+    os.unlink(os.path.join(repo.location, "snapshots", taken.snapshots[part]))
+    with pytest.raises(HostingError) as raised:
+        check.confirm(repo, taken.backup, case.keys)
+    assert raised.value.code == "no_backup"
+
+
+def test_a_prune_beside_the_reading_of_a_manifest_is_waited_for(case, fresh, tmp_path):
+    """Without a lock the index may be gone in the middle; the second time nobody is in the way."""
+    repo, taken = fresh
+    log, program = tmp_path / "log", tmp_path / "restic"
+    program.write_text(
+        f'#!/bin/sh\necho "$@" >> {log}\n'
+        "case \"$*\" in *dump*--no-lock*) echo 'Fatal: pack 1234 not found in index' >&2; exit 1;; esac\n"
+        f'exec {repo.binary} "$@"\n'
+    )
+    program.chmod(0o755)
+    found = case.fetch(taken, repository=dataclasses.replace(repo, binary=str(program)))
+    assert found.manifest.backup == taken.backup
+    assert [line.count("--no-lock") for line in log.read_text().splitlines()] == [1, 1, 0]
 
 
 def test_verify_refuses_manifests_of_another_key(case, fresh):

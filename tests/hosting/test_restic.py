@@ -129,6 +129,26 @@ def test_a_lock_of_a_dead_program_is_removed_and_that_of_a_living_one_is_respect
     made.check()
 
 
+def test_the_snapshots_are_listed_and_the_repository_is_found_while_a_check_holds_its_lock(made):
+    command = [made.binary, "-r", made.location, "--no-cache", "check"]
+    checking = subprocess.Popen(
+        command, env=os.environ | {"RESTIC_PASSWORD": PASSWORD}, stdout=subprocess.DEVNULL
+    )
+    locks = os.path.join(made.location, "locks")
+    try:
+        end = time.monotonic() + 20
+        while not os.listdir(locks) and time.monotonic() < end:
+            time.sleep(0.005)
+        checking.send_signal(signal.SIGSTOP)
+        held = os.listdir(locks)
+        assert held and made.snapshots() and made.exists()
+        assert os.listdir(locks) == held
+    finally:
+        checking.kill()
+        checking.wait()
+        made.unlock()
+
+
 def test_forgotten_snapshots_give_their_room_back(tmp_path):
     repo = repository(tmp_path / "repo")
     repo.init()

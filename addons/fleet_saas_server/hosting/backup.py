@@ -21,6 +21,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from . import digest_child, files
+from .beside import Beside
 from .children import Progress, no_limit, no_progress
 from .errors import HostingError, sentences
 from .failpoints import failpoint
@@ -151,12 +152,9 @@ class _Taking:
             failpoint("backup.exported")
             facts = snapshot.facts()
             client = self.tools.require(facts.server, f"the database {self.source.name}")
-            # First, so that what Odoo's garbage collection removes from now on is still ours.
-            named = snapshot.stored_files().sizes
-            staged = stage_files(named, self.source.filestore, self.files, self.repository.progress)
-            failpoint("backup.staged")
-            rows = snapshot.row_counts()
-            dump = self._dump(snapshot.id, facts.size)
+            with Beside(lambda told: self._collect(snapshot, told)) as collecting:
+                dump = self._dump(snapshot.id, facts.size)
+                staged, rows = collecting.result(self.repository.progress)
         failpoint("backup.dumped")
         size, digest = self._digest(dump)
         saved = self._save_files(staged)
@@ -164,6 +162,16 @@ class _Taking:
         failpoint("backup.before_manifest")
         last = self._save(manifest)
         return self._evidence(manifest, last, dump, saved)
+
+    def _collect(
+        self, snapshot: ExportedSnapshot, progress: Progress
+    ) -> tuple[Staged, dict[str, int]]:
+        """Link the files and count the rows, while restic derives its key and pg_dump writes."""
+        # At once, so that what Odoo's garbage collection removes from now on is still ours.
+        named = snapshot.stored_files().sizes
+        staged = stage_files(named, self.source.filestore, self.files, progress)
+        failpoint("backup.staged")
+        return staged, snapshot.row_counts()
 
     def _dump(self, snapshot: str, size: int) -> Saved:
         script = str(Path(digest_child.__file__).resolve())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from .beside import Beside
 from .children import Progress, no_limit, no_progress
 from .failpoints import failpoint
 from .manifest import Manifest
@@ -43,14 +44,18 @@ def confirm(
     """Read back what a new backup needs, from the storage itself; only then it counts.
 
     restic compares the objects and their sizes with the index and every snapshot with the index;
-    the manifest is read and its signature verified. Calls restic three times.
+    the manifest is found by its tag, as a restore finds it, read, and its signature verified. Calls
+    restic once with a lock and, beside that, twice without.
 
     :raises HostingError: ``repository_damaged``, ``no_backup``, ``bad_signature``, ``bad_manifest``
     """
     watched = repository.watched(progress, remaining_s)
     failpoint("backup.before_confirm")
-    watched.check()
-    found = fetch_manifest(watched, backup, keys)
+    with Beside(
+        lambda told: fetch_manifest(watched.watched(told, remaining_s), backup, keys)
+    ) as read:
+        watched.check()
+        found = read.result(progress)
     failpoint("backup.confirmed")
     return found.manifest
 
@@ -68,7 +73,8 @@ def verify(
     """Check the whole repository, read the ``part``-th of ``parts`` shares of its data, and the
     manifests of the ``newest`` backups.
 
-    After ``parts`` nights every byte was read. Calls restic ``newest`` + 2 times.
+    After ``parts`` nights every byte was read. Calls restic ``newest`` + 2 times, only the check
+    with a lock.
 
     :raises HostingError: ``repository_damaged``, ``no_backup``, ``bad_signature``, ``bad_manifest``
     """

@@ -1,8 +1,9 @@
 """One restic repository: encrypted, deduplicated, in a folder, an S3 bucket or behind SFTP.
 
-Each call of restic derives the key anew (scrypt, about half a second and 64 MB by restic's own
-choice when the repository was made), so that callers keep the number of calls small. The password
-and the credentials of the storage go through the environment only. Exit codes are those of
+Each call of restic derives the key anew (scrypt, a quarter of a second and 64 MB by restic's own
+choice when the repository was made) and waits 0.4 seconds for its lock (restic's design document,
+"Locks"), so that callers keep the number of calls small. What is read in a moment is read without a
+lock: prune may make that fail, and restic compares all it reads with its SHA-256. The password and the credentials of the storage go through the environment only. Exit codes are those of
 restic's manual ("Scripting", 0.17 and newer): 1 failed, 3 a file could not be read, 10 no
 repository, 11 locked, 12 wrong password.
 """
@@ -26,6 +27,7 @@ from .failpoints import failpoint
 # One host for all, so that a backup finds the one before whatever the machine is called.
 HOST = "fleet"
 LOCK_WAIT = "20s"
+NO_LOCK = "--no-lock"
 # Saving a gigabyte must not cost the customers' workers their memory: with this limit restic
 # takes 105 MB. A smaller GOGC saves none of it and costs a quarter more time.
 LIMITS = {"GOMEMLIMIT": "120MiB", "GOMAXPROCS": "2", "RESTIC_PROGRESS_FPS": "2"}
@@ -48,8 +50,10 @@ sentences(
     "elsewhere now, then repair or replace the repository.",
     restic_failed="restic could not %(what)s: %(reason)s",
     restic_too_old="restic %(version)s is too old for backups; 0.17 or newer is needed.",
-    two_credentials="Backups cannot be copied between two storages of one kind with different keys. "
-    "Give both the same key, or keep one of the repositories in a folder.",
+    two_credentials="The backup is in its first place, but it cannot be copied from there: restic takes "
+    "one set of keys and one region a call, and these two S3 storages have different ones. Add the "
+    "folder of this machine to the places of the policy, then both get their copies from there; or "
+    "give both the same key.",
     newest_kept="The newest verified backup is never removed.",
 )
 
@@ -147,7 +151,7 @@ class Repository:
     def exists(self) -> bool:
         """Tell whether there is a repository, of this password."""
         try:
-            self._call("open the repository", ["cat", "config"])
+            self._call("open the repository", ["cat", "config", NO_LOCK])
         except HostingError as error:
             if error.code == "no_repository":
                 return False
@@ -244,9 +248,9 @@ class Repository:
     # --- getting back
 
     def snapshots(self, *tags: str) -> list[Snapshot]:
-        """Return the snapshots that carry all of ``tags``, oldest first."""
+        """Return the snapshots that carry all of ``tags``, oldest first, without a lock."""
         chosen = ["--tag", ",".join(tags)] if tags else []
-        found = self._json("list the snapshots", ["snapshots", *chosen])[-1]
+        found = self._json("list the snapshots", ["snapshots", NO_LOCK, *chosen])[-1]
         listed = [
             Snapshot(
                 id=entry["id"],
@@ -258,12 +262,17 @@ class Repository:
         ]
         return sorted(listed, key=lambda snapshot: snapshot.time)
 
-    def dump_to(self, snapshot: str, path: str, write: Callable[[bytes], object]) -> None:
+    def dump_to(
+        self, snapshot: str, path: str, write: Callable[[bytes], object], *, lock: bool = True
+    ) -> None:
         """Give the content of one file of a snapshot to ``write``, block by block.
 
         restic checks each block's SHA-256; its exit code is checked here.
+
+        :param lock: keep `prune` away; without, a call beside it may fail
         """
-        self._call(f"read {path}", ["dump", snapshot, path], feed=write, what=path)
+        options = [] if lock else [NO_LOCK]
+        self._call(f"read {path}", ["dump", *options, snapshot, path], feed=write, what=path)
 
     def restore(self, snapshot: str, target: Path, *, what: str = "files") -> None:
         """Restore a whole snapshot into a folder; files that are there and right are left alone."""

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from . import children, files, names
 from .backup import BACKUP_ID, DUMP_NAME, MANIFEST, MANIFEST_NAME, conninfo_name
+from .beside import Beside
 from .children import Progress, no_limit, no_progress
 from .errors import HostingError, sentences
 from .failpoints import failpoint
@@ -96,7 +97,7 @@ def fetch_manifest(
     *,
     listed: list[Snapshot] | None = None,
 ) -> Found:
-    """Return a backup's manifest once its signature is verified. Calls restic twice.
+    """Return a backup's manifest once its signature is verified. Calls restic twice, without locks.
 
     :param listed: what `Repository.snapshots` returned a moment ago, to save one call
     :raises HostingError: ``no_backup``, ``bad_signature``, ``bad_manifest``
@@ -119,6 +120,16 @@ def fetch_manifest(
 
 
 def _read(repository: Repository, snapshot: str) -> bytes:
+    try:
+        return _dumped(repository, snapshot, lock=False)
+    except HostingError as error:
+        if error.code not in ("restic_failed", "repository_damaged"):
+            raise
+    # Somebody's prune may have moved it just then; behind its lock that is over.
+    return _dumped(repository, snapshot, lock=True)
+
+
+def _dumped(repository: Repository, snapshot: str, *, lock: bool) -> bytes:
     data = bytearray()
 
     def write(block: bytes) -> None:
@@ -126,7 +137,7 @@ def _read(repository: Repository, snapshot: str) -> bytes:
         if len(data) > MANIFEST_LIMIT:
             raise HostingError("bad_manifest", backup=snapshot[:8], reason="it is too long")
 
-    repository.dump_to(snapshot, f"/{MANIFEST_NAME}", write)
+    repository.dump_to(snapshot, f"/{MANIFEST_NAME}", write, lock=lock)
     return bytes(data)
 
 
@@ -143,7 +154,7 @@ def restore(
     """Restore a backup into a new hidden database and check it against the manifest.
 
     May be run again after it was interrupted: it begins anew. Where it fails, database and folder
-    are left for the caller's undo. Calls restic twice.
+    are left for the caller's undo. Calls restic twice, the second time beside pg_restore.
 
     :param every_file: compare every file with its SHA-1, not only every size and a sample
     :raises HostingError: ``server_older``, ``client_older``, ``extension_missing``,
@@ -202,10 +213,11 @@ class _Restoring:
         failpoint("restore.dump_read")
         self.tools.cluster.create_empty(self.target.database, mark=self.target.mark)
         failpoint("restore.created")
-        self._load(dump)
-        dump.unlink()
-        failpoint("restore.loaded")
-        self._restore_files()
+        with Beside(self._restore_files) as files_restored:
+            self._load(dump)
+            dump.unlink()
+            failpoint("restore.loaded")
+            files_restored.result(self.repository.progress)
         failpoint("restore.files")
         return self._verified(every_file)
 
@@ -237,10 +249,10 @@ class _Restoring:
             remaining_s=self.repository.remaining_s,
         )
 
-    def _restore_files(self) -> None:
+    def _restore_files(self, progress: Progress) -> None:
         self.target.filestore.mkdir(parents=True)
         if self.found.files:
-            self.repository.restore(
+            self.repository.watched(progress, self.repository.remaining_s).restore(
                 self.found.files, self.target.filestore, what="Restoring the files"
             )
 
