@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from . import engine
+from . import engine, older
 from .errors import Lost
 from .host import Host
 from .journal import SqlJournal
@@ -20,6 +20,7 @@ def run(host: Host, operation: int, secrets: dict[str, str] | None = None) -> st
         (another runner has it or it is not its turn), or ``lost`` (the connection broke; whoever
         comes next goes on)
     """
+    older.end_what_was_begun(host)
     with SqlJournal(host.cluster, host.server_database, operation) as journal:
         try:
             claimed = journal.claim()

@@ -7,7 +7,7 @@ from odoo import api, fields, models
 from odoo.exceptions import ConcurrencyError, UserError
 from odoo.fields import Domain
 
-from ..hosting import contract
+from ..hosting import contract, older
 from ..hosting.errors import HostingError
 from ..hosting.journal import ACTIVE, TRANSITIONS
 from ..hosting.kinds import KINDS
@@ -263,7 +263,9 @@ class SaasOperation(models.Model):
             operation._enqueue()
 
     def _can_retry(self):
-        """Tell whether the operation has ended and may begin again."""
+        """Tell whether the operation has ended and may begin again, which `older` ended may not."""
+        if self.error_code == older.CODE:
+            return False
         return self.state not in ACTIVE and "queued" in TRANSITIONS[self.state]
 
     def action_give_up(self):
