@@ -84,6 +84,29 @@ def test_a_module_that_cannot_be_installed_is_named_with_the_reason(server, data
     assert seen[-1] == "Module fleet_broken"
 
 
+def test_a_python_package_that_a_module_lacks_is_named_in_whatever_language_odoo_says_it(
+    server, database, tmp_path
+):
+    from dataclasses import replace
+
+    from hosting import odoo_child
+    from hosting.errors import HostingError
+
+    folder = tmp_path / "fleet_needy"
+    folder.mkdir()
+    (folder / "__manifest__.py").write_text(
+        "{'name': 'Needy', 'depends': ['base'], 'license': 'LGPL-3', "
+        "'external_dependencies': {'python': ['fleet-no-such-package']}}"
+    )
+    (folder / "__init__.py").write_text("")
+    host = replace(server.host, addons_path=(*server.host.addons_path, str(tmp_path)))
+    with pytest.raises(HostingError) as caught:
+        odoo_child.run(host, database, ["-i", "fleet_needy", "--load-language=fr_FR"])
+    assert caught.value.code == "odoo_package"
+    assert caught.value.facts == {"module": "fleet_needy", "package": "fleet-no-such-package"}
+    assert "pip install fleet-no-such-package" in str(caught.value)
+
+
 def test_a_child_that_takes_too_long_is_stopped(server, database):
     from hosting import odoo_child
     from hosting.errors import HostingError

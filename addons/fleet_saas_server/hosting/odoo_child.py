@@ -28,6 +28,7 @@ from . import children
 from .children import Progress, no_limit, no_progress
 from .errors import HostingError, Retryable, sentences
 from .host import Host
+from .modules import MANIFEST, AddonsPath
 
 KEPT_LINES = 200
 START_TRIES = 3
@@ -49,6 +50,8 @@ OPTIONS = (
 _LOADING = re.compile(r"Loading module (\w+) \((\d+)/(\d+)\)")
 _SECRET = re.compile(r"(?i)((?:password|passwd|secret|token|api_key)\W{1,4})[^\s,;'\")]+")
 _HEAD = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ \d+ (\w+) \S+ ([\w.]+): (.*)$")
+# odoo/modules/module.py; the sentence for users that follows it is in any language.
+_PACKAGE = re.compile(r"^odoo\.modules\.module\.MissingDependency: .*dependency '([^']+)' not ")
 _EXCEPTION = re.compile(
     r"^([A-Za-z_][\w.]*(?:Error|Exception|Warning|Violation|Interrupt)): ?(.*)$"
 )
@@ -56,6 +59,8 @@ _EXCEPTION = re.compile(
 sentences(
     odoo_failed="Odoo stopped while it was at %(module)s: %(reason)s. Repair that and retry; "
     "the log of the operation has the last lines.",
+    odoo_package="The module %(module)s needs the Python package %(package)s, which the Python that "
+    "runs Odoo here does not have. Install it there (pip install %(package)s), then retry.",
     odoo_late="Odoo did not end within %(seconds)s seconds; it was at %(module)s. "
     "Look at what it was doing, then retry.",
     odoo_answer="Odoo ended without giving the answer that was asked of it: %(reason)s",
@@ -127,6 +132,11 @@ class _Log:
                 return head[3]
         return self.lines[-1] if self.lines else "it said nothing"
 
+    def package(self) -> str:
+        """Return the Python package that a module wants and Odoo did not find, "" when that is not it."""
+        found = [match[1] for line in self.lines if (match := _PACKAGE.match(line))]
+        return found[-1] if found else ""
+
 
 def run(
     host: Host,
@@ -144,7 +154,8 @@ def run(
     :param on_line: gets every line of the log, without secrets
     :param progress: gets each module as it is loaded, with its number and how many there are
     :param beat: called about four times a second; what it raises ends the child and is passed on
-    :raises HostingError: ``odoo_failed`` with the module and the reason; ``odoo_late``
+    :raises HostingError: ``odoo_failed`` with the module and the reason; ``odoo_package``,
+        ``odoo_late``
     """
     log = _Log(_secrets(host), on_line, progress)
     command = command_line(host, database, (*arguments, "--no-http", "--stop-after-init"))
@@ -294,7 +305,20 @@ def _run(host: Host, command: list[str], log: _Log, **options: Any) -> None:
     if ended.stopped:
         raise HostingError("odoo_late", seconds=round(ended.seconds), module=log.module)
     if ended.code:
+        _raise_reason(host, log)
+
+
+def _raise_reason(host: Host, log: _Log) -> None:
+    package = log.package()
+    if not package:
         raise HostingError("odoo_failed", module=log.module, reason=log.reason())
+    # Odoo names the module in its sentence: it is the word whose manifest wants the package.
+    found = AddonsPath(host.addons_path)
+    for word in re.findall(r"\w+", log.reason()):
+        folder = found.folder(word)
+        if folder and package in (folder / MANIFEST).read_text("utf-8"):
+            raise HostingError("odoo_package", module=word, package=package)
+    raise HostingError("odoo_package", module=log.module, package=package)
 
 
 def _addons_folders(host: Host) -> list[str]:

@@ -201,6 +201,9 @@ SENTENCES = {
     "odoo_late": _lt(
         "Odoo did not end within %(seconds)s seconds; it was at %(module)s. Look at what it was doing, then retry."
     ),
+    "odoo_package": _lt(
+        "The module %(module)s needs the Python package %(package)s, which the Python that runs Odoo here does not have. Install it there (pip install %(package)s), then retry."
+    ),
     "odoo_silent": _lt("Odoo did not begin to answer within %(seconds)s seconds: %(reason)s"),
     "other_server": _lt(
         "The database %(name)s carries the mark of another hosting server. Release it there first."
