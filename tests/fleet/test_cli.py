@@ -128,6 +128,8 @@ def test_without_the_server_it_does_everything_itself(
         assert "dump.sql" in opened.namelist()
     shell.do("import", archive, own("back"), "--keep-logins")
     assert fleet.get(own("back")).status_code == 200
+    shell.do("template", "build", "from-zip", "--archive", archive)
+    assert "from-zip" in shell.do("template", "list")
     assert archive.exists()
     assert not any((fleet.data_dir / "fleet" / "uploads").iterdir())
     shell.do("archive", name, "--yes")
@@ -212,6 +214,8 @@ def test_of_many_databases_all_are_asked_for_or_none(
         (["info", "nobody"], REFUSED, "nobody does not exist"),
         (["template", "build"], WRONG, "needs the code"),
         (["import", "/no/such.zip", "acme"], WRONG, "cannot be read"),
+        (["template", "build", "x", "--archive", "/no/such.zip"], WRONG, "cannot be read"),
+        (["template", "drop", "x", "--archive", "/no/such.zip"], WRONG, "goes with build alone"),
         (["create", "Not_A_Name", "--template", "blank"], WRONG, "is not a valid name"),
         (["create", "admin", "--template", "blank"], REFUSED, "is reserved"),
         (["wait", "999999"], WRONG, "no operation 999999"),

@@ -35,11 +35,12 @@ MODELS = {
     "saas.health": ("crwu", "crwu"),
     "saas.import.wizard": ("", "crwu"),
     "saas.restore.wizard": ("", "crw"),
+    "saas.template.wizard": ("", "crwu"),
     "saas.database.create.wizard": ("", "crwu"),
     "saas.database.life.wizard": ("", "crwu"),
     "saas.database.bulk.wizard": ("", "crwu"),
 }
-ABSTRACT = {"saas.host", "saas.operation.owner", "saas.guarded"}
+ABSTRACT = {"saas.host", "saas.operation.owner", "saas.guarded", "saas.upload"}
 # Fields that viewers never read, and those that no operator reads either.
 HIDDEN = {
     "saas.operation": {"request"},

@@ -2,7 +2,9 @@ import base64
 import os
 import tempfile
 import time
+from datetime import timedelta
 
+from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import HttpCase, TransactionCase, new_test_user, tagged
 from odoo.tools import config
@@ -206,7 +208,7 @@ class TestImport(TransactionCase, ArchiveCase):
     def test_a_machine_with_an_api_key_may_ask_for_neither(self):
         agent = new_test_user(self.env, "agent", groups="fleet_saas_server.group_hosting_agent")
         host = self.env["saas.host"].with_user(agent)
-        for kind in ("export_archive", "import_archive"):
+        for kind in ("export_archive", "import_archive", "template_import"):
             with self.assertRaisesRegex(UserError, "own use"):
                 host.submit(kind, "archie", "key-of-agent", {})
 
@@ -233,6 +235,90 @@ class TestImport(TransactionCase, ArchiveCase):
         self.uploads()[0].unlink()
         with self.assertRaisesRegex(UserError, "Upload it again"):
             operation.action_retry()
+
+    # --- a template from an archive
+
+    def make_template_wizard(self, **values):
+        """Return what the button Build of a template opens, filled in by an operator."""
+        template = self.env["saas.database.template"].create(
+            {"name": "Brought", "code": "brought", "origin": "archive"} | values
+        )
+        action = template.with_user(self.operator).action_build()
+        self.assertEqual(action["res_model"], "saas.template.wizard")
+        wizard = self.env[action["res_model"]].with_user(self.operator)
+        content = {"archive_name": "theirs.zip", "archive": base64.b64encode(CONTENT)}
+        return wizard.with_context(**action["context"]).create(content)
+
+    def ask_template(self):
+        number = self.make_template_wizard().action_build()["res_id"]
+        return self.env["saas.operation"].browse(number)
+
+    def test_the_build_of_a_template_from_a_backup_asks_for_the_file_and_hands_it_on(self):
+        operation = self.ask_template()
+        (path,) = self.uploads()
+        self.assertEqual(path.read_bytes(), CONTENT)
+        version = self.env["saas.database.template.version"].browse(operation.res_id)
+        self.assertEqual(
+            (operation.kind, operation.target), ("template_import", "template:brought")
+        )
+        self.assertEqual(operation.request["upload"], path.name)
+        self.assertEqual(operation.request["physical"], version.physical)
+        self.assertEqual(
+            (version.state, version.template_id.archive_name), ("building", "theirs.zip")
+        )
+        path.touch()
+        os.utime(path, (time.time() - archive_work.KEPT_S - 9,) * 2)
+        self.env["saas.database"]._gc_archives()
+        self.assertEqual(self.uploads(), [path])
+
+    def test_a_template_from_a_backup_is_published_when_its_build_is_done(self):
+        operation = self.ask_template()
+        closed = {"size": 60 << 20, "file_bytes": 1 << 20, "modules": {"base": ["1.0", "a"]}}
+        operation.write({"state": "done", "started": fields.Datetime.now()})
+        operation.step_ids.filtered(lambda step: step.name == "close").evidence = closed
+        operation._apply()
+        template = self.env["saas.database.template"]._get_by_code("brought")
+        self.assertEqual(template.published_version_id.module_count, 1)
+        # The file is gone by then, so the clock builds no other version.
+        template.rebuild = "daily"
+        self.assertFalse(template._is_rebuild_due(fields.Datetime.now() + timedelta(days=9)))
+        with self.assertRaisesRegex(UserError, "Upload one"):
+            self.env["saas.operation"]._submit("template_build", "brought")
+
+    def test_a_failed_build_from_a_backup_is_tried_again_only_while_its_file_is_there(self):
+        operation = self.ask_template()
+        version = self.env["saas.database.template.version"].browse(operation.res_id)
+        operation.state = "failed"
+        operation._apply()
+        self.assertEqual(version.state, "failed")
+        operation.action_retry()
+        self.assertEqual(version.state, "building")
+        operation.write({"state": "failed", "applied": False})
+        operation._apply()
+        self.uploads()[0].unlink()
+        with self.assertRaisesRegex(UserError, "Upload it again"):
+            operation.action_retry()
+
+    def test_a_template_that_is_not_there_yet_is_made_by_its_archive(self):
+        upload = archive_work.store_upload(self.host, [b"x"])
+        arguments = {"upload": upload, "file": "theirs.dump"}
+        self.env["saas.operation"]._submit("template_import", "from-theirs", arguments)
+        template = self.env["saas.database.template"]._get_by_code("from-theirs")
+        self.assertEqual((template.name, template.origin), ("From Theirs", "archive"))
+        self.assertEqual(template.archive_name, "theirs.dump")
+
+    def test_a_viewer_may_not_build_from_a_backup_and_nobody_from_a_path(self):
+        viewer = self.env["res.users"].search([("login", "=", "vera")])
+        template = self.env["saas.database.template"].create(
+            {"name": "Brought", "code": "brought", "origin": "archive"}
+        )
+        with self.assertRaisesRegex(UserError, "operators"):
+            template.with_user(viewer).action_build()
+        with self.assertRaises(AccessError):
+            self.env["saas.template.wizard"].with_user(viewer).create({"template_id": template.id})
+        for upload in ("../../odoo.conf", "0" * 32):
+            with self.assertRaises(UserError):
+                self.env["saas.operation"]._submit("template_import", "brought", {"upload": upload})
 
 
 @tagged("post_install", "-at_install")
