@@ -58,11 +58,25 @@ def identity_of(server, name: str) -> str:
     return server.sql_in(name, query)[0][0]
 
 
-def refused(server, name: str) -> str:
+def refused(server, name: str, says: str = "") -> str:
     operation = server.submit("adopt", name)
     assert server.run(operation) == "failed"
     assert states(server, name) == []
-    return server.error(operation)[0]
+    code, sentence = server.error(operation)
+    assert says in sentence
+    return code
+
+
+def install(server, name: str, module: str) -> None:
+    """Let a database say that it has a module."""
+    server.sql_in(name, "DELETE FROM ir_module_module WHERE name = %s", module)
+    query = "UPDATE ir_module_module SET name = %s, state = 'to upgrade' WHERE name = 'base_import'"
+    server.sql_in(name, query, module)
+
+
+def identify(server, name: str, identity: str) -> None:
+    query = "UPDATE ir_config_parameter SET value = %s WHERE key = 'database.uuid'"
+    server.sql_in(name, query, identity)
 
 
 def test_an_adopted_database_keeps_its_identity_and_answers_at_its_host_name(server, foreign):
@@ -167,3 +181,55 @@ def test_a_control_database_is_not_adopted(server, foreign):
         "WHERE NOT EXISTS (SELECT FROM ir_module_module WHERE name = 'fleet_saas_server')",
     )
     assert refused(server, foreign) == "control_database"
+
+
+CONTROL = ("fleet_databases", "fleet_saas_portal", "fleet_saas_server")
+
+
+@pytest.mark.parametrize("module", CONTROL)
+def test_a_database_that_looks_after_others_is_not_adopted(server, foreign, module):
+    install(server, foreign, module)
+    assert refused(server, foreign, f"({module} is installed in it)") == "control_database"
+
+
+def test_a_database_that_looks_after_others_is_not_dropped(server, foreign):
+    server.do("adopt", foreign)
+    identity = identity_of(server, foreign)
+    install(server, foreign, "fleet_databases")
+    request = {"uuid": identity, "final_backup": {"verified": True}}
+    operation = server.submit("drop", foreign, request)
+    assert server.run(operation) == "failed"
+    assert server.error(operation)[0] == "control_database"
+    assert_served(server, foreign, identity)
+
+
+@pytest.mark.parametrize("identity", ["../../somewhere", "ACME", "/var/lib"])
+def test_an_identity_that_could_lead_to_another_folder_is_not_adopted(server, foreign, identity):
+    identify(server, foreign, identity)
+    assert refused(server, foreign, identity) == "bad_identity"
+
+
+def test_the_identity_of_a_database_that_was_dropped_here_is_not_adopted_again(server, foreign):
+    server.sql(
+        "INSERT INTO saas_database (name, uuid, state, purpose) "
+        "VALUES ('former', %s, 'dropped', 'customer')",
+        identity_of(server, foreign),
+    )
+    assert refused(server, foreign, "former") == "identity_known"
+
+
+def test_of_two_databases_with_one_identity_none_is_chosen(server):
+    name, twin = new_name(), new_name("twin")
+    identity = server.host_database(name)
+    copy(server, name, twin)
+    with server.host.cluster.cursor() as cr:
+        server.host.cluster.set_mark(twin, Mark(server.uuid, "hosted", uuid=identity), cr)
+    for kind, request in (("suspend", {}), ("drop", {"final_backup": {"verified": True}})):
+        operation = server.submit(kind, name, {"uuid": identity} | request)
+        assert server.run(operation) == "failed"
+        code, sentence = server.error(operation)
+        assert code == "identity_twice"
+        assert name in sentence and twin in sentence
+        assert set(owned(server, identity)) == {name, twin}
+    drop(server, twin)
+    assert_served(server, name, identity)

@@ -233,6 +233,18 @@ def test_the_first_page_of_a_clone_takes_at_most_half_of_that_of_an_unprepared_c
     assert ours["all_seconds"] <= 0.5 * plain["all_seconds"], (ours, plain)
 
 
+@pytest.mark.parametrize("live", [True, False])
+def test_no_version_is_made_of_a_database_that_has_the_name_of_the_source_by_now(server, live):
+    name = f"fleet-s{uuid.uuid4().hex[:8]}"
+    server.host_database(name)
+    request = build_request(source=name, source_uuid=str(uuid.uuid4()), live=live)
+    operation = server.submit("template_build", TARGET, request)
+    assert server.run(operation) == "failed"
+    assert server.error(operation)[0] == "no_database"
+    assert request["physical"] not in server.databases()
+    drop(server, name)
+
+
 def test_a_version_whose_first_page_generates_assets_is_refused(server, source):
     from hosting import template_steps
     from hosting.engine import Context

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 
-from . import activate, capacity, files, http_check, personalise, pool, seal, verify
+from . import activate, capacity, files, personalise, pool, seal, verify
 from .contract import Argument, choice, flag, mapping, name
+from .doors import first_request
 from .engine import Context, Plan, Step
 from .errors import HostingError
 from .failpoints import failpoint
@@ -81,7 +83,7 @@ def copy(context: Context) -> dict[str, Any]:
     context.note(hidden=hidden, pooled=False)
     failpoint("clone.noted")
     if request.get("live"):
-        _check_source(context)
+        check_source(context)
         with paused(context, request["source"]):
             _copy_database(context, hidden)
             return _link_files(context.host, request["source"], hidden)
@@ -98,7 +100,7 @@ def _link_files(host: Host, source: str, hidden: str) -> dict[str, Any]:
     return {"files": copied.files, "bytes": copied.bytes, "how": copied.how}
 
 
-def _check_source(context: Context) -> None:
+def check_source(context: Context) -> None:
     """Raise ``no_database`` when the name of a live source is another database's by now."""
     wanted, name = context.request.get("source_uuid"), context.request["source"]
     if wanted and wanted != getattr(context.host.cluster.marks().get(name), "uuid", ""):
@@ -128,8 +130,7 @@ def seal_copy(context: Context) -> dict[str, Any]:
     if context.find("copy", "pooled"):
         return {}
     request = context.request
-    connection = context.host.cluster.connect(hidden_of(context), autocommit=False)
-    try:
+    with closing(context.host.cluster.connect(hidden_of(context), autocommit=False)) as connection:
         report = seal.seal(
             connection,
             addons=addons(context),
@@ -138,8 +139,6 @@ def seal_copy(context: Context) -> dict[str, Any]:
             keep_logins=bool(request.get("keep_logins")),
             source="" if request.get("live") else request.get("source", ""),
         )
-    finally:
-        connection.close()
     return {"report": report.to_dict()}
 
 
@@ -147,23 +146,19 @@ def verify_copy(context: Context) -> dict[str, Any]:
     """Look on a second connection whether anything of the source is still live."""
     if context.find("copy", "pooled"):
         return {}
-    connection = context.host.cluster.connect(hidden_of(context))
-    try:
+    with closing(context.host.cluster.connect(hidden_of(context))) as connection:
         return verify.verify(
             connection,
             identity=context.request["uuid"],
             source=seal.SourceFacts(**context.find("seal", "report")["source"]),
             keep_logins=bool(context.request.get("keep_logins")),
         )
-    finally:
-        connection.close()
 
 
 def personalise_copy(context: Context) -> dict[str, Any]:
     """Write the customer's company, administrator, language and address into the hidden copy."""
     request = context.request
-    connection = context.host.cluster.connect(hidden_of(context), autocommit=False)
-    try:
+    with closing(context.host.cluster.connect(hidden_of(context), autocommit=False)) as connection:
         if context.find("copy", "pooled"):
             with connection.cursor() as cr:
                 cr.execute(
@@ -177,8 +172,6 @@ def personalise_copy(context: Context) -> dict[str, Any]:
             "password_hash": context.secrets.get("password_hash", ""),
         }
         personalise.personalise(connection, personalise.Personal.from_request(given | own))
-    finally:
-        connection.close()
     return {"url": own["base_url"]}
 
 
@@ -214,15 +207,12 @@ def activate_copy(context: Context) -> dict[str, Any]:
     request = context.request
     if not request.get("activate"):
         return {"neutralized": True}
-    connection = context.host.cluster.connect(request["target"], autocommit=False)
-    try:
+    with closing(context.host.cluster.connect(request["target"], autocommit=False)) as connection:
         done = activate.activate(
             connection,
             base_url=context.host.url(request["target"]),
             mail_server=mail_server(context),
         )
-    finally:
-        connection.close()
     return {"neutralized": False} | done.to_dict()
 
 
@@ -244,15 +234,6 @@ def open_route(context: Context) -> dict[str, Any]:
 def close_route(context: Context) -> None:
     """Take the route away."""
     Routes(context.host.routes).remove(context.host.host_name(context.request["target"]))
-
-
-def first_request(context: Context) -> dict[str, Any]:
-    """Ask for the first page, so that the registry is warm when the customer comes."""
-    return http_check.first_page(
-        context.host.hosted_url,
-        context.host.host_name(context.request["target"]),
-        deadline_s=min(120.0, context.seconds_left()),
-    )
 
 
 STEPS = (

@@ -7,6 +7,7 @@ the database, so that no name is free while files of it are left.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,7 +27,9 @@ from .routes import SUSPENDED, Routes
 
 DEADLINE_S = 900
 RELEASE = "19.0"
-CONTROL_MODULE = "fleet_saas_server"
+IDENTITY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# A database with one of these looks after others; its end would be theirs.
+CONTROL_MODULES = ("fleet_databases", "fleet_saas_portal", "fleet_saas_server")
 
 sentences(
     no_final_backup="The database %(name)s has no verified final backup, so it is not dropped. "
@@ -37,7 +40,13 @@ sentences(
     not_owner="The database %(name)s belongs to the PostgreSQL role %(owner)s, not to this "
     "server's: ALTER DATABASE … OWNER TO, then try again.",
     not_odoo_19="The database %(name)s holds no Odoo 19 (%(found)s was found).",
-    control_database="The database %(name)s is a control database and cannot be hosted.",
+    control_database="The database %(name)s looks after other databases (%(modules)s is installed "
+    "in it), so this server neither takes it in nor drops it. If that is over, uninstall the app "
+    "there first, then try again.",
+    bad_identity="The identity of the database %(name)s, its system parameter database.uuid, is "
+    "%(found)s and not a UUID in lower case. Give it one, then try again.",
+    identity_known="The database %(name)s has the identity of %(other)s, which is among this server's "
+    "records already. Give it one of its own (the system parameter database.uuid), then try again.",
     same_identity="The database %(name)s has the same identity as the hosted database %(other)s: "
     "one is a plain copy of the other. Duplicate it instead of adopting the copy.",
     has_snapshots="The database %(name)s still has %(count)s snapshots. Drop them first.",
@@ -54,6 +63,7 @@ def _check_drop(context: Context) -> dict[str, Any]:
     if _dropped_before(context):
         return {"final_backup": backup}
     found = find_unprotected(context)
+    _check_no_control(context, found["physical"])
     # Hidden anew means: it was open again meanwhile, and the backup does not hold what came then.
     archived = context.request.get("archived")
     if archived and found["physical"] != archived:
@@ -65,6 +75,22 @@ def _dropped_before(context: Context) -> str:
     """Return the name of what an earlier try dropped before it failed at the rest, else ""."""
     gone = place.find(context.host, context.request["uuid"]) is None
     return context.find("drop", "physical", "") if gone else ""
+
+
+def _check_no_control(context: Context, physical: str) -> None:
+    """Raise ``control_database`` when other databases are looked after from this one."""
+    with context.host.cluster.cursor(physical) as cr:
+        cr.execute("SELECT to_regclass('public.ir_module_module')")
+        if cr.fetchone()[0] is None:
+            return  # not an Odoo any more, or never one
+        cr.execute(
+            "SELECT name FROM ir_module_module WHERE name = ANY(%s) "
+            "AND state NOT IN ('uninstalled', 'uninstallable', 'to install') ORDER BY name",
+            [list(CONTROL_MODULES)],
+        )
+        modules = ", ".join(row[0] for row in cr.fetchall())
+    if modules:
+        raise HostingError("control_database", name=context.request["target"], modules=modules)
 
 
 def _hide_for_drop(context: Context) -> dict[str, Any]:
@@ -143,6 +169,7 @@ def _check_adopt(context: Context) -> dict[str, Any]:
     if facts is None:
         raise HostingError("no_database", name=name)
     _check_owner(context, facts)
+    _check_no_control(context, name)
     return _check_content(context, name)
 
 
@@ -166,23 +193,32 @@ def _check_content(context: Context, name: str) -> dict[str, Any]:
             cr.execute(
                 "SELECT (SELECT latest_version FROM ir_module_module WHERE name = 'base'), "
                 "(SELECT value FROM ir_config_parameter WHERE key = 'database.uuid'), "
-                "EXISTS (SELECT FROM ir_module_module WHERE name = %s AND state = 'installed'), "
-                "EXISTS (SELECT FROM ir_config_parameter WHERE key = 'database.is_neutralized')",
-                [CONTROL_MODULE],
+                "EXISTS (SELECT FROM ir_config_parameter WHERE key = 'database.is_neutralized')"
             )
         except psycopg2.errors.UndefinedTable as error:
             raise HostingError("not_odoo_19", name=name, found="no Odoo") from error
-        version, identity, control, neutralized = cr.fetchone()
+        version, identity, neutralized = cr.fetchone()
         if not (version or "").startswith(f"{RELEASE}.") or not identity:
             raise HostingError("not_odoo_19", name=name, found=version or "an empty database")
-        if control:
-            raise HostingError("control_database", name=name)
         for module in addons.missing(cr):
             raise HostingError("module_missing", module=module)
+    _check_identity(context, identity)
+    return {"identity": identity, "neutralized": neutralized, "version": version}
+
+
+def _check_identity(context: Context, identity: str) -> None:
+    """Refuse an identity that is another database's, or none: folders are called by it."""
+    host, name = context.host, context.request["target"]
+    if not IDENTITY.fullmatch(identity):
+        raise HostingError("bad_identity", name=name, found=identity)
     for other, mark in host.cluster.marks().items():
         if mark.uuid == identity and mark.server == host.server and other != name:
             raise HostingError("same_identity", name=name, other=other)
-    return {"identity": identity, "neutralized": neutralized, "version": version}
+    with host.cluster.cursor(host.server_database) as cr:
+        cr.execute("SELECT name FROM saas_database WHERE uuid = %s", [identity])
+        known = cr.fetchone()
+    if known:
+        raise HostingError("identity_known", name=name, other=known[0])
 
 
 def _take(context: Context) -> dict[str, Any]:

@@ -22,13 +22,21 @@ HOSTED, SNAPSHOT = "hosted", "snapshot"
 
 sentences(
     protected="The database %(name)s is protected. Take the protection off first.",
+    identity_twice="The databases %(names)s carry the same identity, so this server cannot tell which "
+    "one is meant. Look into both, take the mark off the wrong one as an administrator of "
+    "PostgreSQL (COMMENT ON DATABASE … IS NULL), then try again.",
     not_snapshot="%(name)s is not a snapshot of this database. Choose one from its list.",
 )
 
 
 def find(host: Host, identity: str) -> str | None:
-    """Return the name in PostgreSQL of the hosted database with this uuid, None without one."""
+    """Return the name in PostgreSQL of the hosted database with this uuid, None without one.
+
+    :raises HostingError: ``identity_twice``
+    """
     names = _of_kind(host, identity, HOSTED)
+    if len(names) > 1:
+        raise HostingError("identity_twice", names=", ".join(names))
     return names[0] if names else None
 
 
@@ -46,7 +54,10 @@ def _of_kind(host: Host, identity: str, kind: str) -> list[str]:
 
 
 def locate(context: Context) -> str:
-    """Return the name in PostgreSQL of the operation's database; raise ``no_database``."""
+    """Return the name in PostgreSQL of the operation's database.
+
+    :raises HostingError: ``no_database``, ``identity_twice``
+    """
     physical = find(context.host, context.request["uuid"])
     if physical is None:
         raise HostingError("no_database", name=context.request["target"])

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import files, odoo_child, template_steps
+from .clone import check_source
 from .contract import Argument, choice, flag, listing, matching, name, whole
 from .engine import Context, Plan, Step
 from .errors import HostingError, sentences
@@ -49,6 +50,7 @@ def begin(context: Context) -> dict[str, Any]:
         context.host.cluster.create_empty(physical(context), mark=template_steps.mark(context))
         failpoint("template.created")
         return {}
+    check_source(context)
     if request.get("live"):
         with paused(context, request["source"]):
             return _copy(context)

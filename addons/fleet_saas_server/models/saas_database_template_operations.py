@@ -77,7 +77,12 @@ class SaasDatabaseTemplate(models.Model):
                     self.env._("%s cannot be copied: it is not there.", self.source_id.name)
                 )
             live = not names.is_hidden(self.source_id.physical)
-            return {"source": self.source_id.physical, "live": live, "modules": []}
+            return {
+                "source": self.source_id.physical,
+                "source_uuid": self.source_id.uuid,
+                "live": live,
+                "modules": [],
+            }
         return {
             "modules": self._get_modules(),
             "lang": self.lang,

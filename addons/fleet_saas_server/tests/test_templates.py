@@ -277,7 +277,9 @@ class TestTemplates(TransactionCase):
             {"name": "origin", "uuid": "o", "state": "active", "physical": "origin"}
         )
         self.template.write({"origin": "database", "source_id": source.id})
-        self.build()
+        version = self.build()
+        built = self.operations.search([("res_id", "=", version.id)], limit=1)
+        self.assertEqual(built.request["source_uuid"], "o")
         source.state = "dropped"
         operation = self.submit("template_refresh", {"rebuild": True})
         self.end(operation, compare={"differ": {"base": "files"}})
