@@ -28,6 +28,8 @@ from .restic import Repository
 
 BACKUP_S = 6 * 3600
 REACH_S = 90.0
+# As the records have it: a released database's has its number behind it.
+IDENTITY = matching(r"[0-9A-Za-z][0-9A-Za-z/._-]{0,99}", "the identity of a database")
 BACKUP_ID = Argument(matching(r"[0-9a-z][0-9a-z-]{7,63}", "the id of a backup"))
 
 
@@ -93,7 +95,7 @@ def take(context: Context) -> dict[str, Any]:
         progress=context.progress,
         remaining_s=context.seconds_left,
     )
-    return asdict(taken)
+    return asdict(taken) | {"physical": physical}
 
 
 def confirm(context: Context) -> dict[str, Any]:
@@ -297,9 +299,19 @@ KINDS = (
     Kind(
         "verify",
         verify_plan,
-        {"part": Argument(whole(1, 365)), "parts": Argument(whole(1, 365))},
+        {
+            "part": Argument(whole(1, 365)),
+            "parts": Argument(whole(1, 365)),
+            "identity": Argument(IDENTITY),
+        },
         owner="saas.backup",
         slow=True,
     ),
-    Kind("drill", drill_plan, {"backup": BACKUP_ID}, owner="saas.backup", slow=True),
+    Kind(
+        "drill",
+        drill_plan,
+        {"backup": BACKUP_ID, "identity": Argument(IDENTITY)},
+        owner="saas.backup",
+        slow=True,
+    ),
 )

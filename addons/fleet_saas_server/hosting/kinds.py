@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     archive_work,
+    backup_forget,
     backup_work,
     clone,
     health,
@@ -30,6 +31,7 @@ MODULES = (
     module_work,
     owner_work,
     backup_work,
+    backup_forget,
     restore_work,
     archive_work,
     pool_work,

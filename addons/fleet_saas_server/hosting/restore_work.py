@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import clone, files, place
-from .backup_work import BACKUP_S, forget_load, load
+from .backup_work import BACKUP_S, IDENTITY, forget_load, load
 from .contract import Argument, choice, flag, mapping, matching, name
 from .doors import first_page_aside
 from .engine import Context, Plan, Step
@@ -142,6 +142,7 @@ KINDS = (
         {
             "source": Argument(name, required=True),
             "backup": BACKUP,
+            "identity": Argument(IDENTITY),
             "purpose": Argument(choice("customer", "trial", "staging"), default="staging"),
             "personal": Argument(mapping(), default={}),
             "keep_logins": Argument(flag, default=False),

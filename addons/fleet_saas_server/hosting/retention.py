@@ -79,11 +79,12 @@ def apply(
 ) -> list[str]:
     """Forget what the policy does not keep, and what interrupted backups left; return their ids.
 
-    The data goes with `Repository.prune`, which may be called more rarely. Calls restic up to
-    three times.
+    The data goes with `Repository.prune`, which may be called more rarely. Calls restic once or
+    twice.
     """
     now = now or datetime.datetime.now(datetime.timezone.utc)
-    backups, rest = listed(repository.snapshots())
+    snapshots = repository.snapshots()
+    backups, rest = listed(snapshots)
     old = surplus(backups, policy, never)
     unfinished = [
         entry.id
@@ -95,8 +96,17 @@ def apply(
         snapshot for taken in backups if taken.backup in set(never) for snapshot in taken.snapshots
     ]
     if gone:
-        repository.forget(gone, never=protected)
+        repository.forget(gone, never=protected, listed=snapshots)
     return [taken.backup for taken in old]
+
+
+def forget_all(repository: Repository) -> list[str]:
+    """Forget every snapshot of a repository; return the ids of the backups that there were."""
+    snapshots = repository.snapshots()
+    backups, _rest = listed(snapshots)
+    if snapshots:
+        repository.forget([entry.id for entry in snapshots])
+    return [taken.backup for taken in backups]
 
 
 def _tag(snapshot: Snapshot, prefix: str) -> str:

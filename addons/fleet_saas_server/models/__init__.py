@@ -35,3 +35,4 @@ from . import saas_database_archive
 from . import saas_database_template_archive
 from . import saas_upload
 from . import saas_database_kit
+from . import saas_backup_forget

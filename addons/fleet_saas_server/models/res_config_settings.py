@@ -20,10 +20,11 @@ class ResConfigSettings(models.TransientModel):
         help="An archived database may be dropped after so many days.",
     )
     hosting_final_backup_days = fields.Integer(
-        "Days a Name Stays Reserved",
+        "Days a Final Backup Is Kept",
         config_parameter=NUMBERS["final_backup_days"][0],
         default=NUMBERS["final_backup_days"][1],
-        help="Nobody else gets the name of a dropped database while its final backup is kept.",
+        help="After so many days the backups of a dropped database are forgotten; until then nobody "
+        "else gets its name. 0 keeps them for ever and frees the name at once.",
     )
     hosting_snapshot_hours = fields.Integer(
         "Hours a Snapshot Is Kept",
@@ -31,6 +32,14 @@ class ResConfigSettings(models.TransientModel):
         default=NUMBERS["snapshot_hours"][1],
         help="0 keeps a snapshot until somebody drops it.",
     )
+
+    def set_values(self):
+        """Store 0 as a number: Odoo takes it for "not set", and the default would count again."""
+        result = super().set_values()
+        for name, (key, _default) in NUMBERS.items():
+            if not self[f"hosting_{name}"]:
+                self.env["ir.config_parameter"].sudo().set_param(key, "0")
+        return result
 
     @api.model
     def _get_hosting_number(self, name):

@@ -6,6 +6,7 @@ from odoo.fields import Domain
 
 from .. import settings
 from ..hosting import manifest
+from .saas_database import GONE
 from .saas_errors import words
 
 SIGNING_KEY = "fleet_saas_server.signing_key"
@@ -53,6 +54,8 @@ class SaasBackup(models.Model):
         readonly=True,
         default="manual",
     )
+    # What the database was called in PostgreSQL then; the name of a hidden one is used once only.
+    physical = fields.Char(readonly=True, copy=False, export_string_translation=False)
     taken_at = fields.Datetime("Taken", readonly=True, default=fields.Datetime.now)
     verified_at = fields.Datetime("Verified", readonly=True)
     drilled_at = fields.Datetime("Restored for Proof", readonly=True)
@@ -159,6 +162,7 @@ class SaasBackup(models.Model):
                 "state": "verified",
                 "taken_at": fields.Datetime.to_datetime(taken["taken_at"][:19].replace("T", " ")),
                 "verified_at": fields.Datetime.now(),
+                "physical": taken["physical"],
                 "bytes": taken["bytes"],
                 "added": taken["added"],
                 "files": taken["files"],
@@ -182,7 +186,7 @@ class SaasBackup(models.Model):
 
     @api.model
     def _prepare_verify(self, target, arguments):
-        database = self._get_database_with_backups(target)
+        database = self._get_database_with_backups(target, arguments["identity"])
         repositories = self._get_repositories(database)
         policy = database._get_backup_policy()
         parts = arguments["parts"] or policy.verify_parts
@@ -199,10 +203,26 @@ class SaasBackup(models.Model):
         return {"request": request, "res_model": database._name, "res_id": database.id}
 
     @api.model
-    def _get_database_with_backups(self, name):
-        """Return a database, also a dropped one whose backups are kept."""
+    def _get_database_with_backups(self, name, identity=None, number=None):
+        """Return a database, also a dropped one whose backups are kept.
+
+        Several may have had the name. The living one comes first, and never lends its name to
+        the backups of a former one.
+
+        :param str identity: the uuid of the one that is meant
+        :param str number: of a backup of the one that is meant
+        """
+        domain = Domain("name", "=", name)
+        if identity:
+            domain &= Domain("uuid", "=", identity)
+        if number:
+            domain &= Domain("backup_ids.backup", "=", number)
         databases = self.env["saas.database"].with_context(active_test=False)
-        database = databases.search([("name", "=", name)], order="id DESC", limit=1)
+        found = databases.search(domain, order="id DESC")
+        if number and not found:
+            raise UserError(words(self.env, "no_backup", {"backup": number}))
+        living = found.filtered(lambda one: one.state not in GONE)
+        database = living or found.filtered(self._get_repositories)[:1]
         if not self._get_repositories(database):
             raise UserError(self.env._("There is no backup of %s yet.", name))
         return database
@@ -264,7 +284,9 @@ class SaasBackup(models.Model):
 
     @api.model
     def _prepare_drill(self, target, arguments):
-        database = self._get_database_with_backups(target)
+        database = self._get_database_with_backups(
+            target, arguments["identity"], arguments["backup"]
+        )
         backup = self._get_restorable(database, arguments["backup"])
         request = backup._get_restore_request() | {
             "uuid": self.env["saas.database"]._get_new_uuid(),

@@ -22,4 +22,6 @@ class SaasBackup(models.Model):
         """Restore this backup where nobody sees it, and compare."""
         self.ensure_one()
         database = self.database_id
-        return database._submit_and_show("drill", {"backup": self.backup})
+        return database._submit_and_show(
+            "drill", {"backup": self.backup, "identity": database.uuid}, target=database.name
+        )

@@ -72,11 +72,7 @@ class SaasBackup(models.Model):
     def _submit_safely(self, kind, database, arguments=None):
         """Ask for an operation unless one of its kind waits for this database already."""
         operations_sudo = self.env["saas.operation"].sudo()
-        domain = [
-            ("kind", "=", kind),
-            ("target", "=", database.name),
-            ("state", "in", ACTIVE),
-        ]
+        domain = self._get_operations_domain(kind, database) & Domain("state", "in", ACTIVE)
         if not operations_sudo.search_count(domain, limit=1):
             try:
                 with self.env.cr.savepoint():
@@ -88,23 +84,31 @@ class SaasBackup(models.Model):
     @api.model
     def _cron_verify_backups(self):
         """Have every database's backups read back, a share of the data a night."""
-        self._ask_for_all("verify", self.env["saas.database"].with_context(active_test=False))
+        self._ask_for_all("verify")
 
     @api.model
     def _cron_drill_backups(self):
         """Have a restore rehearsed for every database that had none for the policy's days."""
-        self._ask_for_all("drill", self.env["saas.database"])
+        self._ask_for_all("drill")
 
     @api.model
-    def _ask_for_all(self, kind, databases):
+    def _ask_for_all(self, kind):
         verified = self._read_group([("state", "=", "verified")], ["database_id"])
         wanted = [database for (database,) in verified if self._is_wanted(kind, database)]
         cron = self.env["ir.cron"]
         cron._commit_progress(remaining=len(wanted))
         for database in wanted:
-            self._submit_safely(kind, database)
+            self._submit_safely(kind, database, {"identity": database.uuid})
             if not cron._commit_progress(1):
                 break
+
+    @api.model
+    def _get_operations_domain(self, kind, database):
+        """Return what finds the operations on a database's backups; its name may have been another's."""
+        backups = self.search([("database_id", "=", database.id)])
+        on_backups = Domain("res_model", "=", self._name) & Domain("res_id", "in", backups.ids)
+        itself = Domain("res_model", "=", database._name) & Domain("res_id", "=", database.id)
+        return Domain("kind", "=", kind) & (on_backups | itself)
 
     @api.model
     def _is_wanted(self, kind, database):
@@ -112,10 +116,6 @@ class SaasBackup(models.Model):
         policy = database._get_backup_policy()
         hours = 20 if kind == "verify" else policy.drill_days * 24 - 4
         limit = fields.Datetime.subtract(fields.Datetime.now(), hours=hours)
-        recent = [
-            ("kind", "=", kind),
-            ("target", "=", database.name),
-            ("create_date", ">", limit),
-            ("state", "in", (*ACTIVE, "done")),
-        ]
+        recent = self._get_operations_domain(kind, database)
+        recent &= Domain("create_date", ">", limit) & Domain("state", "in", (*ACTIVE, "done"))
         return not self.env["saas.operation"].sudo().search_count(recent, limit=1)

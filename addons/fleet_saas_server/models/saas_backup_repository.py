@@ -43,11 +43,19 @@ class SaasBackupRepository(models.Model):
                 {
                     "database_id": database.id,
                     "place_id": place.id,
-                    "location": place._get_location(database),
+                    "location": self._get_free_location(database, place),
                     "secret": place._encrypt(secrets.token_urlsafe(32)),
                 }
             )
         return found
+
+    @api.model
+    def _get_free_location(self, database, place):
+        """Return where a new repository goes: a released database that came back has an old one."""
+        location = place._get_location(database)
+        if self.search_count([("location", "=", location)], limit=1):
+            return f"{location}-{database.id}"
+        return location
 
     def _get_request(self):
         """Return the repositories as an operation's request names them."""

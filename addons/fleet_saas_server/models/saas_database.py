@@ -100,6 +100,17 @@ class SaasDatabase(models.Model):
             raise UserError(words(self.env, "no_database", {"name": name}))
         return database
 
+    def _get_target(self):
+        """Return the name to ask for an operation by; a gone database's may be another's by now."""
+        self.ensure_one()
+        if self.state in GONE:
+            raise UserError(
+                self.env._(
+                    "%s is gone; a database that has this name now is another one.", self.name
+                )
+            )
+        return self.name
+
     def _submit_and_show(self, kind, arguments=None, target=None):
         """Ask for an operation on this database as its operator, and show it.
 
@@ -107,7 +118,7 @@ class SaasDatabase(models.Model):
         """
         if not self.env.user.has_group("fleet_saas_server.group_hosting_operator"):
             raise AccessError(self.env._("Only hosting operators may do this."))
-        name = self.name if target is None else target
+        name = self._get_target() if target is None else target
         operation = self.env["saas.operation"].sudo()._submit(kind, name, arguments)
         return {
             "type": "ir.actions.act_window",

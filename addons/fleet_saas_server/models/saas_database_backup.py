@@ -81,7 +81,9 @@ class SaasDatabase(models.Model):
     @api.model
     def _prepare_restore_as(self, target, arguments):
         self._check_personal(arguments["personal"])
-        source = self.env["saas.backup"]._get_database_with_backups(arguments["source"])
+        source = self.env["saas.backup"]._get_database_with_backups(
+            arguments["source"], arguments["identity"], arguments["backup"]
+        )
         backup = self.env["saas.backup"]._get_restorable(source, arguments["backup"])
         database = self._reserve(target, purpose=arguments["purpose"], source=backup.display_name)
         request = backup._get_restore_request() | {

@@ -228,7 +228,7 @@ class SaasDatabaseBulkLine(models.Model):
         owner_sudo = self.env[kind.owner].sudo()
         try:
             with self.env.cr.savepoint() as savepoint:
-                owner_sudo._prepare_operation(kind, self.database_id.name, arguments)
+                owner_sudo._prepare_operation(kind, self.database_id._get_target(), arguments)
                 # What was reserved belongs to no operation.
                 savepoint.rollback()
                 self.env.invalidate_all(flush=False)
@@ -247,7 +247,7 @@ class SaasDatabaseBulkLine(models.Model):
         key = f"bulk:{bulk.id}:{self.id}:{self.attempt}"
         try:
             operation = self.env["saas.operation"]._submit(
-                bulk.kind, self.database_id.name, bulk.arguments, key
+                bulk.kind, self.database_id._get_target(), bulk.arguments, key
             )
         except UserError as error:
             self.write({"state": "failed", "problem": str(error)})

@@ -6,6 +6,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 
 from .. import settings
+from ..hosting import names
 from ..hosting.owner_work import LINK_KEY
 from .saas_errors import words
 
@@ -22,9 +23,19 @@ class SaasDatabase(models.Model):
     droppable_at = fields.Datetime("May Be Dropped From", compute="_compute_droppable_at")
     new_name = fields.Char("Becomes", readonly=True, copy=False)
     name_held_until = fields.Datetime("Name Reserved Until", readonly=True, copy=False)
+    final_backup_until = fields.Datetime(
+        "Backups Kept Until", compute="_compute_final_backup_until", help="Empty: for ever."
+    )
 
     # A name that a renaming waits for is as reserved as one that is in use.
     _new_name_uniq = models.UniqueIndex("(new_name) WHERE new_name IS NOT NULL")
+
+    @api.depends("state", "name_held_until")
+    def _compute_final_backup_until(self):
+        for_ever = not self._get_life_setting("final_backup_days")
+        for database in self:
+            kept = database.state == "dropped" and not for_ever
+            database.final_backup_until = kept and database.name_held_until
 
     @api.depends("archived_at")
     def _compute_droppable_at(self):
@@ -154,14 +165,16 @@ class SaasDatabase(models.Model):
     def _get_final_backup(self):
         """Return the facts of the verified backup that holds all of this archived database.
 
-        Nothing changes after it was archived, so any later backup is complete.
+        A hidden database is called as none ever was: what was taken under its name of now was taken
+        while nobody could write to it, and it was not open again since. No clock is asked.
         """
         self.ensure_one()
+        if not names.is_hidden(self.physical or ""):
+            return None
         domain = Domain("database_id", "=", self.id) & Domain("state", "=", "verified")
-        if self.archived_at:
-            domain &= Domain("taken_at", ">=", self.archived_at)
+        domain &= Domain("physical", "=", self.physical)
         backup = self.env["saas.backup"].search(domain, order="taken_at DESC", limit=1)
-        if not backup or not self.archived_at:
+        if not backup:
             return None
         backup.reason = "final"
         return {
@@ -198,7 +211,7 @@ class SaasDatabase(models.Model):
                 "dropped",
                 physical=False,
                 active=False,
-                name_held_until=fields.Datetime.now() + relativedelta(days=days),
+                name_held_until=bool(days) and fields.Datetime.now() + relativedelta(days=days),
             )
             database.snapshot_ids.unlink()
 

@@ -27,6 +27,12 @@ SENTENCES = {
         "The archive was made by Odoo %(found)s, this server runs %(wanted)s. Upgrade the database first, then make a new archive."
     ),
     "backup_source_failed": _lt("The program whose output was being saved failed: %(reason)s"),
+    "backups_needed": _lt(
+        "The backups of %(name)s are not forgotten: the database %(found)s of this identity is still on the machine. Run the reconciliation and look where it comes from."
+    ),
+    "backups_promised": _lt(
+        "The backups of %(name)s are not forgotten: it was not dropped, or the time for which its final backup is kept is not over. The form of the database says until when."
+    ),
     "bad_argument": _lt("The argument %(argument)s is not acceptable: %(reason)s."),
     "bad_backup_id": _lt("%(backup)s cannot be the id of a backup."),
     "bad_host_name": _lt(
@@ -34,6 +40,9 @@ SENTENCES = {
     ),
     "bad_idempotency_key": _lt(
         "The idempotency key must be 8 to 100 letters, digits, dots, colons, hyphens or underscores."
+    ),
+    "bad_identity": _lt(
+        "The identity of the database %(name)s, its system parameter database.uuid, is %(found)s and not a UUID in lower case. Give it one, then try again."
     ),
     "bad_key": _lt("This is no Ed25519 key: %(reason)s."),
     "bad_mail_server": _lt(
@@ -70,7 +79,9 @@ SENTENCES = {
     "connections_full": _lt(
         "With %(databases)s databases the hosted Odoo can open %(needed)s connections to PostgreSQL, which has %(limit)s to give. Raise max_connections, or lower db_maxconn or the number of workers."
     ),
-    "control_database": _lt("The database %(name)s is a control database and cannot be hosted."),
+    "control_database": _lt(
+        "The database %(name)s looks after other databases (%(modules)s is installed in it), so this server neither takes it in nor drops it. If that is over, uninstall the app there first, then try again."
+    ),
     "country_unknown": _lt("There is no country with the code %(country)s."),
     "damaged_dump": _lt(
         "The dump of the backup %(backup)s does not match its manifest (%(what)s)."
@@ -122,6 +133,12 @@ SENTENCES = {
         "The operation was interrupted %(attempts)s times in the same step, %(step)s. Look for the reason in the server's log, then retry."
     ),
     "has_snapshots": _lt("The database %(name)s still has %(count)s snapshots. Drop them first."),
+    "identity_known": _lt(
+        "The database %(name)s has the identity of %(other)s, which is among this server's records already. Give it one of its own (the system parameter database.uuid), then try again."
+    ),
+    "identity_twice": _lt(
+        "The databases %(names)s carry the same identity, so this server cannot tell which one is meant. Look into both, take the mark off the wrong one as an administrator of PostgreSQL (COMMENT ON DATABASE … IS NULL), then try again."
+    ),
     "key_reused": _lt("The key %(key)s was used before for another request. Use a new key."),
     "language_missing": _lt(
         "The language %(language)s is not installed in the template. Install it there and publish a new version, or choose another language."
@@ -323,7 +340,7 @@ SENTENCES = {
         "The first page of the new version generates %(count)s assets anew, so every database made of it would be slow at first."
     ),
     "two_credentials": _lt(
-        "Backups cannot be copied between two storages of one kind with different keys. Give both the same key, or keep one of the repositories in a folder."
+        "The backup is in its first place, but it cannot be copied from there: restic takes one set of keys and one region a call, and these two S3 storages have different ones. Add the folder of this machine to the places of the policy, then both get their copies from there; or give both the same key."
     ),
     "undo_failed": _lt(
         "%(reason)s What was begun could not be undone completely (%(undo)s); the reconciliation lists what is left."

@@ -3,6 +3,7 @@ from . import (
     test_archive,
     test_backup,
     test_create,
+    test_final_backup,
     test_i18n,
     test_life,
     test_mail_server,

@@ -5,6 +5,7 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
+from ..hosting.names import hidden_name
 from ..hosting.personalise import password_hash
 
 HASH = password_hash("a good password")
@@ -51,13 +52,16 @@ class LifeCase(TransactionCase):
     def archive(self, database=None, days=0):
         database = database or self.acme
         moment = fields.Datetime.now() - relativedelta(days=days)
-        database.write({"state": "archived", "physical": "fleet_x_a", "archived_at": moment})
+        hidden = hidden_name("suspended")
+        database.write({"state": "archived", "physical": hidden, "archived_at": moment})
 
     def back_up(self, database=None, **values):
+        database = database or self.acme
         return self.env["saas.backup"].create(
             {
                 "backup": self.env["saas.backup"]._get_new_number(),
-                "database_id": (database or self.acme).id,
+                "database_id": database.id,
+                "physical": database.physical,
                 "state": "verified",
                 "taken_at": fields.Datetime.now(),
                 **values,
@@ -150,7 +154,7 @@ class TestLife(LifeCase):
     def test_a_drop_needs_a_verified_backup_from_after_the_archiving(self):
         self.archive(days=31)
         self.refused("no verified final backup", "drop")
-        self.back_up(taken_at=fields.Datetime.now() - relativedelta(days=32))
+        self.back_up(physical="acme")
         self.refused("no verified final backup", "drop")
         self.back_up(state="taking")
         self.refused("no verified final backup", "drop")

@@ -131,7 +131,7 @@ class SaasDatabaseCreateWizard(models.TransientModel):
 
     def _prepare_duplicate(self):
         return {
-            "source": self.source_id.name,
+            "source": self.source_id._get_target(),
             "purpose": self.purpose,
             "personal": self._prepare_personal(),
             "keep_logins": self.keep_logins,

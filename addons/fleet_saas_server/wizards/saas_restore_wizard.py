@@ -1,5 +1,7 @@
 from odoo import api, fields, models
 
+from ..models.saas_database import GONE
+
 
 class SaasRestoreWizard(models.TransientModel):
     """Bring a backup back: over the database, or beside it."""
@@ -18,12 +20,21 @@ class SaasRestoreWizard(models.TransientModel):
         required=True,
         default="staging",
     )
+    is_gone = fields.Boolean(compute="_compute_is_gone")
     name = fields.Char("Name of the New Database")
     keep_logins = fields.Boolean("People keep their passwords", default=True)
 
+    @api.depends("database_id.state")
+    def _compute_is_gone(self):
+        for wizard in self:
+            wizard.is_gone = wizard.database_id.state in GONE
+
     @api.onchange("backup_id")
     def _onchange_backup_id(self):
-        self.name = f"{self.database_id.name}-copy" if self.database_id else False
+        name = self.database_id.name
+        self.name = name and (f"{name}-restored" if self.is_gone else f"{name}-copy")
+        if self.is_gone:
+            self.mode = "customer"
 
     def action_restore(self):
         """Ask for the restore and show its operation."""
@@ -35,6 +46,7 @@ class SaasRestoreWizard(models.TransientModel):
             "restore_as",
             {
                 "source": self.database_id.name,
+                "identity": self.database_id.uuid,
                 "backup": number,
                 "purpose": self.mode,
                 "keep_logins": self.keep_logins,
