@@ -17,6 +17,7 @@ TEMPLATES = {
     "legacy": ("client", ("fleet_demo_legacy",)),
     "portal": ("base", ("fleet_databases",)),
     "server": ("base", ("queue_job", "fleet_saas_server")),
+    "saas": ("account", ("fleet_databases", "fleet_saas_portal")),
     "sender": ("base", ("base_automation",)),
     # Everything of Odoo's that holds credentials or sends something, for the tests of the seal.
     "hosting_trap": (

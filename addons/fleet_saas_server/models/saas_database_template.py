@@ -232,6 +232,16 @@ class SaasDatabaseTemplate(models.Model):
         )
         return version
 
+    def _get_inventory(self):
+        """Return one entry of ``templates`` in ``saas.host.capabilities``."""
+        self.ensure_one()
+        return {
+            "code": self.code,
+            "name": self.name,
+            "status": self.status,
+            "version": self.published_version_id.number or None,
+        }
+
     def _get_modules(self):
         """Return the technical names of the listed modules, each once."""
         self.ensure_one()

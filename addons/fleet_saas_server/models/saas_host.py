@@ -55,12 +55,14 @@ class SaasHost(models.AbstractModel):
     @api.model
     @api.readonly
     def capabilities(self):
-        """Return what this server can do: its operations with their arguments, and its versions."""
+        """Return what this server can do: its operations with their arguments, and its templates."""
         self._check_agent()
         host = self.env["saas.operation"].sudo()._get_host()
+        templates = self.env["saas.database.template"].sudo().search([])
         return {
             "api": API,
             "domain": host.domain,
+            "templates": [template._get_inventory() for template in templates],
             "kinds": {
                 kind.name: {
                     "destroys": kind.destroys,

@@ -1,0 +1,27 @@
+{
+    "name": "SaaS Portal",
+    "summary": "Sell and operate hosted Odoo databases",
+    "description": "Servers, templates, plans, instances and subscriptions: what a hoster needs to "
+    "sell Odoo databases and to look after them.",
+    "author": "Fleet for Odoo",
+    "website": "https://github.com/fleet-for-odoo/fleet",
+    "category": "Services/Databases",
+    "version": "19.0.1.0.0",
+    "license": "LGPL-3",
+    "depends": ["fleet_databases", "account_payment", "auth_signup", "portal"],
+    "data": [
+        "security/saas_portal_groups.xml",
+        "security/ir.model.access.csv",
+        "security/saas_portal_rules.xml",
+        "data/ir_cron_data.xml",
+        "data/saas_template_data.xml",
+        "data/saas_plan_data.xml",
+        "views/saas_request_views.xml",
+        "views/saas_server_views.xml",
+        "views/saas_template_views.xml",
+        "views/saas_plan_views.xml",
+        "views/saas_instance_views.xml",
+        "views/saas_portal_menus.xml",
+    ],
+    "application": True,
+}

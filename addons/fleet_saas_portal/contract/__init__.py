@@ -1,0 +1,20 @@
+"""Talk to a hosting server: plain Python, no ORM, nothing trusted.
+
+The contract is written down in ``readme/CONTRACT.md`` of ``fleet_saas_server``.
+"""
+
+from .exchange import Exchange, Outcome, Wanted, exchange
+from .server import HostingServer
+from .values import Capabilities, Hosted, Refusal, Status
+
+__all__ = [
+    "Capabilities",
+    "Exchange",
+    "Hosted",
+    "HostingServer",
+    "Outcome",
+    "Refusal",
+    "Status",
+    "Wanted",
+    "exchange",
+]

@@ -1,0 +1,180 @@
+"""The plain values that a hosting server answers, with their shapes checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from odoo.addons.fleet_databases.remote.errors import Malformed, plain
+
+ACTIVE = ("queued", "running", "undoing")
+ENDED = ("done", "failed", "cancelled")
+STATES = ACTIVE + ENDED
+
+
+class Refusal(Exception):
+    """The server will never accept this request, in its own words; nothing was begun.
+
+    :ivar code: ``refused``, or ``key_reused`` when the idempotency key belongs to another request
+    """
+
+    def __init__(self, message: str, code: str = "refused") -> None:
+        self.code, self.message = code, plain(message)
+        super().__init__(self.message)
+
+
+@dataclass(frozen=True)
+class Status:
+    """How an operation of the server is.
+
+    :param state: one of `STATES`; the last three are the end
+    :param progress: percent of the running step
+    :param steps: ``{"name", "state", "evidence"}`` in their order
+    :param error: a sentence, "" without an error; ``error_code`` is for programs
+    """
+
+    key: str
+    operation: int
+    kind: str
+    target: str
+    state: str
+    progress: float = 0.0
+    waits: str = ""
+    error: str = ""
+    error_code: str = ""
+    steps: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        """Tell whether it will not change any more."""
+        return self.state in ENDED
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """A database of the server's inventory; ``figures`` are its latest, as they came."""
+
+    name: str
+    uuid: str
+    state: str
+    purpose: str
+    url: str
+    neutralized: bool
+    protected: bool
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a server can do.
+
+    :param kinds: its operations, by name, with their arguments
+    :param capacity: numbers of the machine, {} where the server tells none
+    :param templates: ``{"code", "name", "status", "version"}`` of each, as they came
+    """
+
+    api: int
+    domain: str
+    kinds: dict[str, dict[str, Any]]
+    capacity: dict[str, Any] = field(default_factory=dict)
+    templates: tuple[dict[str, Any], ...] = ()
+
+
+def status(answer: Any, host: str) -> Status:
+    """Return a checked status.
+
+    :raises Malformed: the answer has another shape
+    """
+    row = _object(answer, host)
+    error = row.get("error")
+    found = Status(
+        key=_text(row, "key", host),
+        operation=_integer(row, "operation", host),
+        kind=_text(row, "kind", host),
+        target=_text(row, "target", host),
+        state=_text(row, "state", host),
+        progress=_number(row.get("progress")),
+        waits=_optional(row.get("waits")),
+        error=_optional(error.get("message")) if isinstance(error, dict) else "",
+        error_code=_optional(error.get("code")) if isinstance(error, dict) else "",
+        steps=tuple(_step(each, host) for each in _list(row.get("steps", []), host)),
+    )
+    if found.state not in STATES:
+        raise Malformed(host=host)
+    return found
+
+
+def _step(answer: Any, host: str) -> dict[str, Any]:
+    row = _object(answer, host)
+    evidence = row.get("evidence")
+    return {
+        "name": _text(row, "name", host),
+        "state": _text(row, "state", host),
+        "evidence": evidence if isinstance(evidence, dict) else {},
+    }
+
+
+def hosted(answer: Any, host: str) -> Hosted:
+    """Return a checked entry of the inventory; raise `Malformed`."""
+    row = _object(answer, host)
+    figures = row.get("usage")
+    return Hosted(
+        name=_text(row, "name", host),
+        uuid=_text(row, "uuid", host),
+        state=_text(row, "state", host),
+        purpose=_text(row, "purpose", host),
+        url=_optional(row.get("url")),
+        neutralized=row.get("neutralized") is True,
+        protected=row.get("protected") is True,
+        figures=figures if isinstance(figures, dict) else {},
+    )
+
+
+def capabilities(answer: Any, host: str) -> Capabilities:
+    """Return checked capabilities; raise `Malformed`."""
+    row = _object(answer, host)
+    kinds = _object(row.get("kinds"), host)
+    templates = _list(row.get("templates", []), host)
+    capacity = row.get("capacity", {})
+    return Capabilities(
+        api=_integer(row, "api", host),
+        domain=_text(row, "domain", host),
+        kinds={plain(name): _object(kind, host) for name, kind in kinds.items()},
+        capacity=_object(capacity or {}, host),
+        templates=tuple(_object(each, host) for each in templates),
+    )
+
+
+def _object(answer: Any, host: str) -> dict[str, Any]:
+    if not isinstance(answer, dict):
+        raise Malformed(host=host)
+    return answer
+
+
+def _list(answer: Any, host: str) -> list[Any]:
+    if not isinstance(answer, list):
+        raise Malformed(host=host)
+    return answer
+
+
+def _text(row: dict[str, Any], name: str, host: str) -> str:
+    value = row.get(name)
+    if not isinstance(value, str) or not value:
+        raise Malformed(host=host)
+    return plain(value)
+
+
+def _integer(row: dict[str, Any], name: str, host: str) -> int:
+    value = row.get(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Malformed(host=host)
+    return value
+
+
+def _number(value: Any) -> float:
+    known = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return min(max(float(value), 0.0), 100.0) if known else 0.0
+
+
+def _optional(value: Any) -> str:
+    return plain(value) if isinstance(value, str) else ""

@@ -1,0 +1,1 @@
+from . import test_contract, test_instance, test_request, test_server
