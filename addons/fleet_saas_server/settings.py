@@ -17,6 +17,11 @@ capitals)
 ``fleet_pg_bin``              folder of pg_dump, pg_restore and psql
 ``fleet_restore_role``        PostgreSQL role for archives of unknown origin
 ``fleet_restore_password``    its password
+``fleet_disk_reserve``        MB that stay free on every file system, 1024
+``fleet_disk_factor``         a new database's room on the disk by its source's, 2
+``fleet_memory_reserve``      MB of memory that stay free, 256
+``fleet_connection_reserve``  connections to PostgreSQL for this server itself, 15
+``fleet_max_databases``       the most databases with a host name, 0 (no limit)
 ``fleet_smtp_host``           the mail server that live databases get; without it they send none
 ``fleet_smtp_port``           its port, 25 unless given
 ``fleet_smtp_user``           its login
@@ -39,7 +44,7 @@ from odoo.tools import config
 
 from .hosting.activate import MailServer
 from .hosting.errors import HostingError, sentences
-from .hosting.host import Host
+from .hosting.host import MB, Host, Limits
 from .hosting.postgres import MAINTENANCE, Cluster
 
 sentences(
@@ -50,6 +55,15 @@ sentences(
     bad_mail_server="The options fleet_smtp_… in odoo.conf describe no mail server (%(reason)s), so "
     "no database can go live. Correct them and restart Odoo.",
 )
+# The fields of Limits by their options, with the unit of each.
+LIMITS = {
+    "fleet_disk_reserve": ("disk_reserve", MB),
+    "fleet_disk_factor": ("disk_factor", 1),
+    "fleet_memory_reserve": ("memory_reserve", MB),
+    "fleet_connection_reserve": ("connection_reserve", 1),
+    "fleet_max_databases": ("databases", 1),
+}
+LARGEST = 1 << 40  # also refuses "nan" and "inf"
 DSN = ("host", "port", "user", "password", "sslmode")
 
 
@@ -87,7 +101,29 @@ def host(server_database: str, server_uuid: str) -> Host:
         backup_dir=Path(backup_dir) if backup_dir else None,
         restore_role=get_option("fleet_restore_role"),
         restore_password=get_option("fleet_restore_password"),
+        limits=limits(),
     )
+
+
+def limits() -> Limits:
+    """Return up to where databases are placed on this machine.
+
+    An option that is no number in its range refuses every placing, in words, and nothing else:
+    what is hosted already goes on.
+    """
+    found = {}
+    for option, (field, unit) in LIMITS.items():
+        value = get_option(option)
+        if not value:
+            continue
+        try:
+            number = float(value) if field == "disk_factor" else int(value)
+        except ValueError:
+            number = -1
+        if not 0 <= number < LARGEST:
+            return Limits(wrong=f"{option}={value}")
+        found[field] = number * unit
+    return Limits(**found)
 
 
 def mail_server() -> dict[str, str | int] | None:

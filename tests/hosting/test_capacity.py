@@ -76,9 +76,23 @@ def test_too_little_memory_is_refused_with_the_numbers() -> None:
 def test_the_number_of_databases_has_a_limit() -> None:
     text = refusal(limits=replace(LIMITS, databases=10))
     assert text == "databases_full: This server hosts 10 databases, its limit is 10. " + (
-        "Remove one, or raise the limit."
+        "Remove one, or raise fleet_max_databases in odoo.conf."
     )
     assert refusal(limits=replace(LIMITS, databases=11)) == ""
+
+
+def test_all_that_is_lacking_is_told_and_a_wrong_option_places_nothing() -> None:
+    limits = replace(LIMITS, databases=10, disk_reserve=1 << 60, wrong="fleet_disk_factor=much")
+    found = [error.code for error in capacity.refusals(ROOMY, Wanted(0), limits)]
+    assert found == ["bad_limit", "disk_full", "disk_full", "databases_full"]
+    assert "fleet_disk_factor in odoo.conf is much" in refusal(limits=limits)
+
+
+def test_a_snapshot_takes_room_on_the_disk_and_no_place_among_the_databases() -> None:
+    full = {"limits": replace(LIMITS, databases=10), "memory_free": 0, "connection_limit": 1}
+    assert refusal(**full).startswith("databases_full")
+    assert refusal(Wanted(80 * MB, served=False), **full) == ""
+    assert refusal(Wanted(80 * MB, served=False), disk_free=0).startswith("disk_full")
 
 
 @pytest.fixture
@@ -105,7 +119,7 @@ def test_placing_asks_the_machine_and_the_source(host: Host) -> None:
     source = databases.template("base")
     assert capacity.check_place(host, source)["databases"] == 0
     with pytest.raises(HostingError) as caught:
-        capacity.check_place(host, source, Limits(disk_reserve=1 << 60))
+        capacity.check_place(replace(host, limits=Limits(disk_reserve=1 << 60)), source)
     assert caught.value.code == "disk_full"
     with pytest.raises(HostingError) as caught:
         capacity.check_place(host, "fleet_nowhere")

@@ -216,9 +216,7 @@ def inspect_upload(context: Context) -> dict[str, Any]:
             raise HostingError("module_missing", module=module)
     # A custom dump does not say how big it becomes.
     size = max(found.dump_bytes + found.file_bytes, path.stat().st_size)
-    refusal = capacity.check(capacity.facts(host), capacity.Wanted(size), capacity.Limits())
-    if refusal:
-        raise refusal
+    capacity.check_wanted(host, capacity.Wanted(size))
     return {name: value for name, value in asdict(found).items() if name != "modules"} | {
         "modules": len(found.modules)
     }
@@ -281,6 +279,8 @@ IMPORT = (
 def import_plan(_request: Mapping[str, Any]) -> Plan:
     """Return the plan of an import: sealed and shown like every clone."""
     return Plan(IMPORT, deadline_s=DEADLINE_S)
+
+
 UPLOAD = {
     "upload": Argument(matching(_UPLOAD.pattern, "the name of an upload"), required=True),
     "file": Argument(text(200), default=""),

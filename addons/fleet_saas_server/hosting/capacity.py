@@ -9,50 +9,35 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from .errors import HostingError, sentences
-from .host import Host
+from .host import MB, Host, Limits
 from .names import TEMPLATE_PREFIX
 from .postgres import Cluster
 from .routes import Routes, write_whole
 
-MB = 1 << 20
 # What the gate writes when its process starts; see `Processes`.
 PROCESSES_FILE = "hosted.json"
 
 sentences(
     disk_full="The new database needs %(needed_mb)s MB on %(folder)s and %(reserve_mb)s MB are to "
-    "stay free, but only %(free_mb)s MB are free. Free some space, or remove databases.",
+    "stay free, but only %(free_mb)s MB are free. Free some space, remove databases, or lower "
+    "fleet_disk_reserve in odoo.conf.",
     connections_full="With %(databases)s databases the hosted Odoo can open %(needed)s connections "
-    "to PostgreSQL, which has %(limit)s to give. Raise max_connections, or lower db_maxconn or "
-    "the number of workers.",
+    "to PostgreSQL (%(reserve)s kept for this server among them), which has %(limit)s to give. "
+    "Raise max_connections, or lower db_maxconn or the number of workers.",
     memory_full="The new database needs about %(needed_mb)s MB of memory and %(reserve_mb)s MB are "
-    "to stay free, but only %(free_mb)s MB are available. Add memory, or lower the number of "
-    "workers.",
+    "to stay free, but only %(free_mb)s MB are available. Add memory, lower the number of "
+    "workers, or lower fleet_memory_reserve in odoo.conf.",
     databases_full="This server hosts %(databases)s databases, its limit is %(limit)s. "
-    "Remove one, or raise the limit.",
+    "Remove one, or raise fleet_max_databases in odoo.conf.",
+    bad_limit="The option %(option)s in odoo.conf is %(value)s, which is not a number as it has "
+    "to be, so no database is placed. Correct it and restart Odoo.",
 )
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the operator keeps free.
-
-    :param disk_reserve: bytes that stay free on every file system
-    :param disk_factor: a clone's bytes by its source's: the copy and its write-ahead log
-    :param memory_reserve: bytes that stay available
-    :param connection_reserve: connections for this server's own work and its control process
-    :param databases: the most databases with a host name; 0 for no limit
-    """
-
-    disk_reserve: int = 1024 * MB
-    disk_factor: float = 2.0
-    memory_reserve: int = 256 * MB
-    connection_reserve: int = 15
-    databases: int = 0
 
 
 @dataclass(frozen=True)
@@ -104,23 +89,31 @@ class Facts:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to be placed: so many more databases, each with so many bytes in PostgreSQL."""
+    """What is to be placed: so many more databases, each with so many bytes in PostgreSQL.
+
+    :param served: they get a host name; snapshots and ready clones take room on the disk only
+    """
 
     bytes: int
     databases: int = 1
+    served: bool = True
 
 
-def check_place(host: Host, source: str, limits: Limits | None = None) -> dict[str, Any]:
+def check_place(host: Host, source: str, *, served: bool = True) -> dict[str, Any]:
     """Return the numbers by which a copy of ``source`` fits; raise what `check` returns.
 
     :raises HostingError: also ``no_database``
     """
-    limits = limits or Limits()
+    return asdict(check_wanted(host, Wanted(_size(host, source), served=served)))
+
+
+def check_wanted(host: Host, wanted: Wanted) -> Facts:
+    """Return what the machine has when ``wanted`` fits; raise what `check` returns."""
     machine = facts(host)
-    refusal = check(machine, Wanted(_size(host, source)), limits)
+    refusal = check(machine, wanted, host.limits)
     if refusal:
         raise refusal
-    return asdict(machine)
+    return machine
 
 
 _SIZES: dict[str, int] = {}
@@ -141,28 +134,50 @@ def _size(host: Host, source: str) -> int:
 
 def check(machine: Facts, wanted: Wanted, limits: Limits) -> HostingError | None:
     """Return why ``wanted`` does not fit on the machine, None when it does."""
-    databases = machine.databases + wanted.databases
-    if limits.databases and databases > limits.databases:
-        return HostingError("databases_full", databases=machine.databases, limit=limits.databases)
+    return next(refusals(machine, wanted, limits), None)
+
+
+def refusals(machine: Facts, wanted: Wanted, limits: Limits) -> Iterator[HostingError]:
+    """Yield everything for which ``wanted`` does not fit on the machine."""
+    if limits.wrong:
+        option, _, value = limits.wrong.partition("=")
+        yield HostingError("bad_limit", option=option, value=value)
+    yield from _disk_refusals(machine, wanted, limits)
+    if wanted.served:
+        yield from _served_refusals(machine, wanted.databases, limits)
+
+
+def _disk_refusals(machine: Facts, wanted: Wanted, limits: Limits) -> Iterator[HostingError]:
     needed = int(wanted.bytes * wanted.databases * limits.disk_factor)
     for folder, free in (
         ("the file system of PostgreSQL", machine.postgres_free),
         ("the file system of data_dir", machine.disk_free),
     ):
         if free is not None and free - needed < limits.disk_reserve:
-            return _too_little("disk_full", needed, limits.disk_reserve, free, folder=folder)
-    connections = machine.processes.connections(databases) + limits.connection_reserve
+            yield _too_little("disk_full", needed, limits.disk_reserve, free, folder=folder)
+
+
+def _served_refusals(machine: Facts, more: int, limits: Limits) -> Iterator[HostingError]:
+    databases = machine.databases + more
+    if limits.databases and databases > limits.databases:
+        yield HostingError("databases_full", databases=machine.databases, limit=limits.databases)
+    connections = needed_connections(machine, databases, limits)
     if connections > machine.connection_limit:
-        return HostingError(
+        yield HostingError(
             "connections_full",
             databases=databases,
             needed=connections,
+            reserve=limits.connection_reserve,
             limit=machine.connection_limit,
         )
-    needed = machine.processes.memory(wanted.databases)
+    needed = machine.processes.memory(more)
     if machine.memory_free is not None and machine.memory_free - needed < limits.memory_reserve:
-        return _too_little("memory_full", needed, limits.memory_reserve, machine.memory_free)
-    return None
+        yield _too_little("memory_full", needed, limits.memory_reserve, machine.memory_free)
+
+
+def needed_connections(machine: Facts, databases: int, limits: Limits) -> int:
+    """Return the connections that so many databases can need, with those kept for this server."""
+    return machine.processes.connections(databases) + limits.connection_reserve
 
 
 def _too_little(code: str, needed: int, reserve: int, free: int, **more: str) -> HostingError:

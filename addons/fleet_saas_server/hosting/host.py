@@ -7,6 +7,28 @@ from pathlib import Path
 
 from .postgres import Cluster
 
+MB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the operator keeps free; see ``capacity``.
+
+    :param disk_reserve: bytes that stay free on every file system
+    :param disk_factor: a clone's bytes by its source's: the copy and its write-ahead log
+    :param memory_reserve: bytes that stay available
+    :param connection_reserve: connections for this server's own work and its control process
+    :param databases: the most databases with a host name; 0 for no limit
+    :param wrong: ``option=value`` of one that cannot be read; nothing is placed then
+    """
+
+    disk_reserve: int = 1024 * MB
+    disk_factor: float = 2.0
+    memory_reserve: int = 256 * MB
+    connection_reserve: int = 15
+    databases: int = 0
+    wrong: str = ""
+
 
 @dataclass(frozen=True)
 class Host:
@@ -23,6 +45,7 @@ class Host:
     :param odoo_config: path of the configuration file for such a child; "" for none
     :param pg_bin: folder of pg_dump, pg_restore and psql; "" to search the path
     :param restore_role: PostgreSQL role, and its password, for archives of unknown origin
+    :param limits: up to where databases are placed on this machine
     """
 
     cluster: Cluster
@@ -40,6 +63,7 @@ class Host:
     backup_dir: Path | None = None
     restore_role: str = ""
     restore_password: str = field(default="", repr=False)
+    limits: Limits = Limits()
 
     @property
     def work_dir(self) -> Path:

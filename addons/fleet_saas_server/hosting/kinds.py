@@ -38,6 +38,6 @@ MODULES = (
     reconcile,
     template,
     template_copy,
-)
     template_archive,
+)
 KINDS: dict[str, Kind] = {kind.name: kind for module in MODULES for kind in module.KINDS}

@@ -15,7 +15,7 @@ from .names import is_hidden
 
 def fits(context: Context) -> dict[str, Any]:
     """Refuse when the machine has no room for one more."""
-    return capacity.check_place(context.host, context.request["source"])
+    return capacity.check_place(context.host, context.request["source"], served=False)
 
 
 def register(context: Context) -> dict[str, Any]:

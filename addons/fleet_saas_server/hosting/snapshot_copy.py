@@ -33,7 +33,7 @@ PHYSICAL = r"fleet_x_(snapshot|former)_[0-9a-f]{32}"
 
 def _check_room(context: Context) -> dict[str, Any]:
     physical = place.locate(context)
-    return capacity.check_place(context.host, physical) | {"physical": physical}
+    return capacity.check_place(context.host, physical, served=False) | {"physical": physical}
 
 
 def take(context: Context) -> dict[str, Any]:

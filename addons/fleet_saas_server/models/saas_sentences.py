@@ -45,6 +45,9 @@ SENTENCES = {
         "The identity of the database %(name)s, its system parameter database.uuid, is %(found)s and not a UUID in lower case. Give it one, then try again."
     ),
     "bad_key": _lt("This is no Ed25519 key: %(reason)s."),
+    "bad_limit": _lt(
+        "The option %(option)s in odoo.conf is %(value)s, which is not a number as it has to be, so no database is placed. Correct it and restart Odoo."
+    ),
     "bad_mail_server": _lt(
         "The options fleet_smtp_… in odoo.conf describe no mail server (%(reason)s), so no database can go live. Correct them and restart Odoo."
     ),
@@ -77,7 +80,7 @@ SENTENCES = {
         "pg_dump and pg_restore of PostgreSQL %(client)s cannot work with %(what)s of PostgreSQL %(server)s. Install the programs of PostgreSQL %(server)s or newer and name their folder in the server's configuration."
     ),
     "connections_full": _lt(
-        "With %(databases)s databases the hosted Odoo can open %(needed)s connections to PostgreSQL, which has %(limit)s to give. Raise max_connections, or lower db_maxconn or the number of workers."
+        "With %(databases)s databases the hosted Odoo can open %(needed)s connections to PostgreSQL (%(reserve)s kept for this server among them), which has %(limit)s to give. Raise max_connections, or lower db_maxconn or the number of workers."
     ),
     "control_database": _lt(
         "The database %(name)s looks after other databases (%(modules)s is installed in it), so this server neither takes it in nor drops it. If that is over, uninstall the app there first, then try again."
@@ -90,13 +93,13 @@ SENTENCES = {
         "The file %(file)s of %(database)s does not match its checksum; restore it from a backup, then try again."
     ),
     "databases_full": _lt(
-        "This server hosts %(databases)s databases, its limit is %(limit)s. Remove one, or raise the limit."
+        "This server hosts %(databases)s databases, its limit is %(limit)s. Remove one, or raise fleet_max_databases in odoo.conf."
     ),
     "deadline": _lt(
         "The operation took longer than %(minutes)s minutes and was stopped. Look at the step it was in, then retry."
     ),
     "disk_full": _lt(
-        "The new database needs %(needed_mb)s MB on %(folder)s and %(reserve_mb)s MB are to stay free, but only %(free_mb)s MB are free. Free some space, or remove databases."
+        "The new database needs %(needed_mb)s MB on %(folder)s and %(reserve_mb)s MB are to stay free, but only %(free_mb)s MB are free. Free some space, remove databases, or lower fleet_disk_reserve in odoo.conf."
     ),
     "dump_failed": _lt("PostgreSQL could not dump the database %(name)s: %(reason)s"),
     "edit_password": _lt(
@@ -145,7 +148,7 @@ SENTENCES = {
     ),
     "login_taken": _lt("The login %(login)s already belongs to another user of the database."),
     "memory_full": _lt(
-        "The new database needs about %(needed_mb)s MB of memory and %(reserve_mb)s MB are to stay free, but only %(free_mb)s MB are available. Add memory, or lower the number of workers."
+        "The new database needs about %(needed_mb)s MB of memory and %(reserve_mb)s MB are to stay free, but only %(free_mb)s MB are available. Add memory, lower the number of workers, or lower fleet_memory_reserve in odoo.conf."
     ),
     "missing_argument": _lt("%(kind)s needs the argument %(argument)s."),
     "module_missing": _lt(

@@ -4,6 +4,7 @@ from . import (
     test_backup,
     test_create,
     test_final_backup,
+    test_health,
     test_i18n,
     test_life,
     test_mail_server,

@@ -4,10 +4,9 @@ import requests
 from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
-from odoo.tools import config, human_size
+from odoo.tools import config
 
 from .. import settings
-from ..hosting import capacity
 from ..hosting.errors import HostingError
 from ..hosting.health import POSTGRES_MIN
 from ..models.saas_errors import words
@@ -17,9 +16,7 @@ _logger = logging.getLogger(__name__)
 
 GATE_S = 3
 FAILED_DAYS = 7
-WAITS_MINUTES = 5
 LONG_S = 6 * 3600  # a backup's time limit, the longest of the usual operations
-ROOM_FACTOR = 5  # times the reserve: below that the disk is mentioned
 
 
 class SaasHealth(models.TransientModel):
@@ -37,8 +34,7 @@ class SaasHealth(models.TransientModel):
             "Start Odoo with --load=base,rpc,web,queue_job, and with ODOO_QUEUE_JOB_CHANNELS=root:4 "
             "in its environment."
         )
-        cron = self.env.ref("fleet_saas_server.ir_cron_run_operations", raise_if_not_found=False)
-        if cron and cron.sudo().active and config["max_cron_threads"]:
+        if self._is_cron_on():
             says = self.env._(
                 "The job runner is not loaded. A scheduled action runs the operations instead, "
                 "one after another, and each begins up to a minute late."
@@ -51,35 +47,10 @@ class SaasHealth(models.TransientModel):
     def _check_operations(self):
         now = fields.Datetime.now()
         operations = self.env["saas.operation"]
-        waiting = operations.search_count(
-            [
-                ("state", "=", "queued"),
-                ("wait_operation", "=", False),
-                ("next_try", "=", False),
-                ("create_date", "<", now - relativedelta(minutes=WAITS_MINUTES)),
-            ]
-        )
         failed = operations.search_count(
             [("state", "=", "failed"), ("ended", ">", now - relativedelta(days=FAILED_DAYS))]
         )
-        rows = []
-        if waiting:
-            says = self.env._(
-                "Waiting longer than %(minutes)s minutes: %(count)s",
-                minutes=WAITS_MINUTES,
-                count=waiting,
-            )
-            todo = self.env._("Look at the runner above, then at the server's log.")
-            rows.append(
-                self._row(
-                    "waiting",
-                    RED,
-                    self.env._("Waiting operations"),
-                    says,
-                    todo,
-                    "saas_operation_action",
-                )
-            )
+        rows = self._check_waiting()
         title = self.env._("Failed operations")
         if failed:
             says = self.env._(
@@ -173,31 +144,6 @@ class SaasHealth(models.TransientModel):
             ended.step_ids.filtered(lambda step: step.name != "postgres").mapped("evidence_text")
         )
         return [self._row("programs", GREEN, title, says)]
-
-    @api.model
-    def _check_room(self):
-        """Say whether one more database would be let in."""
-        title = self.env._("Room for another database")
-        limits = capacity.Limits()
-        try:
-            machine = capacity.facts(self.env["saas.operation"]._get_host())
-        except HostingError as error:
-            return [self._row("room", RED, title, words(self.env, error.code, error.facts))]
-        refusal = capacity.check(machine, capacity.Wanted(0), limits)
-        if refusal:
-            return [self._row("room", RED, title, words(self.env, refusal.code, refusal.facts))]
-        says = self.env._(
-            "%(disk)s of disk and %(memory)s of memory are free; PostgreSQL has %(used)s of "
-            "%(limit)s connections in use.",
-            disk=human_size(machine.disk_free),
-            memory=human_size(machine.memory_free) or "?",
-            used=machine.connections,
-            limit=machine.connection_limit,
-        )
-        if machine.disk_free < limits.disk_reserve * ROOM_FACTOR:
-            todo = self.env._("The disk is nearly full: free some space.")
-            return [self._row("room", AMBER, title, says, todo)]
-        return [self._row("room", GREEN, title, says)]
 
     @api.model
     def _check_gate(self):
