@@ -44,6 +44,47 @@ def test_no_hosted_database_becomes_a_hosting_server(hosted: GatedOdoo) -> None:
     assert hosted.sql(ACORN, "SELECT to_regclass('saas_operation')") == [(None,)]
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "env.cr.execute('COMMENT ON DATABASE \"%s\" IS NULL')",
+        "env.registry.cursor().execute('SELECT 1')",
+        "log(str(env['res.users']._search([]).add_where('true')))",
+    ],
+)
+def test_a_server_action_does_not_reach_the_cursor(hosted: GatedOdoo, code: str) -> None:
+    model = call(hosted, "ir.model", "search", [("model", "=", "res.partner")])["result"][0]
+    values = {"name": "Break out", "model_id": model, "state": "code"}
+    made = call(hosted, "ir.actions.server", "create", values)["result"]
+    code = code.replace("%s", hosted.database(BEECH))
+    hosted.sql(ACORN, "UPDATE ir_act_server SET code = %s WHERE id = %s", code, made)
+    answer = call(hosted, "ir.actions.server", "run", [made])
+    assert "forbidden name" in answer["error"]["data"]["message"]
+
+
+def test_a_server_action_that_keeps_to_odoos_records_works(hosted: GatedOdoo) -> None:
+    model = call(hosted, "ir.model", "search", [("model", "=", "res.partner")])["result"][0]
+    code = "env['res.partner'].search([('name', 'ilike', 'admin')]).write({'ref': 'seen'})"
+    values = {"name": "Refer", "model_id": model, "state": "code", "code": code}
+    made = call(hosted, "ir.actions.server", "create", values)["result"]
+    assert "error" not in call(hosted, "ir.actions.server", "run", [made])
+    assert hosted.sql(ACORN, "SELECT true FROM res_partner WHERE ref = 'seen'")
+
+
+def test_a_template_does_not_reach_the_cursor(hosted: GatedOdoo) -> None:
+    (user,) = call(hosted, "res.users", "read", [2], ["all_group_ids"])["result"]
+    values = {"name": "x", "type": "qweb", "group_ids": user["all_group_ids"]}
+    for key, expression in (
+        ("base.stay_in", "env.user.login"),
+        ("base.break_out", "env.cr.dbname"),
+    ):
+        arch = f"<t t-name='x'><t t-out='{expression}'/></t>"
+        call(hosted, "ir.ui.view", "create", values | {"key": key, "arch": arch})
+    assert call(hosted, "ir.ui.view", "render_public_asset", "base.stay_in")["result"] == "admin"
+    shown = call(hosted, "ir.ui.view", "render_public_asset", "base.break_out")
+    assert "forbidden name" in shown["error"]["data"]["debug"]
+
+
 def test_no_other_process_makes_a_hosting_server_of_a_hosted_database(hosted: GatedOdoo) -> None:
     database, comment = hosted.database(BEECH), Mark("somebody's", "hosted").text()
     with postgres.cursor() as cr:

@@ -17,6 +17,7 @@ from odoo.tools import config
 import odoo.addons.base.models.ir_cron
 
 from ..hosting.capacity import Processes, write_processes
+from . import tenant_code
 from .application import gated
 from .guard import Guard
 
@@ -40,6 +41,8 @@ def install() -> Guard:
     replacements = [*_host_map(guard), *_databases(guard), *_management()]
     for owner, name, new in replacements:
         _check(owner, name, new)
+    if not tenant_code.close():
+        raise Mismatch("safe_eval does not refuse the names that it is told to")
     for owner, name, new in replacements:
         _replace(owner, name, new)
     guard.routes.look()
