@@ -297,13 +297,21 @@ class Repository:
                 "repository_damaged", location=self._safe_location(), reason=reason
             ) from error
 
-    def forget(self, snapshots: Iterable[str], *, never: Iterable[str] = ()) -> int:
+    def forget(
+        self,
+        snapshots: Iterable[str],
+        *,
+        never: Iterable[str] = (),
+        listed: Iterable[Snapshot] | None = None,
+    ) -> int:
         """Remove snapshots, not their data; return how many. Those that are gone are fine.
 
+        :param listed: what `snapshots` returned a moment ago, to save one of two calls
         :raises HostingError: ``newest_kept`` when one of ``never`` is among them
         """
         wanted, kept = set(snapshots), set(never)
-        found = [entry for entry in self.snapshots() if {entry.id, entry.original} & wanted]
+        here = self.snapshots() if listed is None else listed
+        found = [entry for entry in here if {entry.id, entry.original} & wanted]
         if any({entry.id, entry.original} & kept for entry in found):
             raise HostingError("newest_kept")
         gone = [entry.id for entry in found]

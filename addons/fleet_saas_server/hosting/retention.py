@@ -79,11 +79,12 @@ def apply(
 ) -> list[str]:
     """Forget what the policy does not keep, and what interrupted backups left; return their ids.
 
-    The data goes with `Repository.prune`, which may be called more rarely. Calls restic up to
-    three times.
+    The data goes with `Repository.prune`, which may be called more rarely. Calls restic once or
+    twice.
     """
     now = now or datetime.datetime.now(datetime.timezone.utc)
-    backups, rest = listed(repository.snapshots())
+    snapshots = repository.snapshots()
+    backups, rest = listed(snapshots)
     old = surplus(backups, policy, never)
     unfinished = [
         entry.id
@@ -95,7 +96,7 @@ def apply(
         snapshot for taken in backups if taken.backup in set(never) for snapshot in taken.snapshots
     ]
     if gone:
-        repository.forget(gone, never=protected)
+        repository.forget(gone, never=protected, listed=snapshots)
     return [taken.backup for taken in old]
 
 
