@@ -10,6 +10,7 @@ import json
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -249,8 +250,7 @@ def forget_load(context: Context) -> None:
 
 def seal_loaded(context: Context) -> dict[str, Any]:
     """Make the restored copy inert before anything boots it."""
-    connection = context.host.cluster.connect(hidden_of(context), autocommit=False)
-    try:
+    with closing(context.host.cluster.connect(hidden_of(context), autocommit=False)) as connection:
         seal.seal(
             connection,
             addons=addons(context),
@@ -258,8 +258,6 @@ def seal_loaded(context: Context) -> dict[str, Any]:
             purpose="staging",
             keep_logins=False,
         )
-    finally:
-        connection.close()
     return {}
 
 

@@ -13,14 +13,13 @@ from typing import Any
 from . import clone, files, place
 from .backup_work import BACKUP_S, IDENTITY, forget_load, load
 from .contract import Argument, choice, flag, mapping, matching, name
-from .doors import first_page_aside
+from .doors import close_for_work, first_page_aside, first_request, open_all, restore_all
 from .engine import Context, Plan, Step
 from .errors import HostingError
 from .failpoints import failpoint
 from .kind import Kind
 from .names import hidden_name
 from .postgres import Mark
-from .routes import ACTIVE, MAINTENANCE, Routes
 
 BACKUP = Argument(matching(r"[0-9a-z][0-9a-z-]{7,63}", "the id of a backup"))
 
@@ -43,19 +42,6 @@ def load_for(context: Context) -> dict[str, Any]:
     if physical is None and host.cluster.exists(target):
         raise HostingError("name_taken", name=target)
     return load(context)
-
-
-def close(context: Context) -> dict[str, Any]:
-    """Show visitors the maintenance page."""
-    routes = Routes(context.host.routes)
-    hosts = routes.set_state(context.request["target"], MAINTENANCE)
-    return {"hosts": hosts}
-
-
-def reopen(context: Context) -> dict[str, Any]:
-    """Let visitors in again."""
-    routes = Routes(context.host.routes)
-    return {"hosts": routes.set_state(context.request["target"], ACTIVE)}
 
 
 def put_aside(context: Context) -> dict[str, Any]:
@@ -105,13 +91,13 @@ def take_out(context: Context) -> None:
 
 IN_PLACE = (
     Step("load", load_for, undo=forget_load),
-    Step("close", close, undo=lambda context: reopen(context) and None),
+    Step("close", close_for_work, undo=restore_all),
     Step("put_aside", put_aside, undo=put_back),
     Step("put_in", put_in, undo=take_out),
     Step("first_page", first_page_aside),
     # From here on customers write to it: to take it back would lose what they wrote.
-    Step("reopen", reopen, final=True),
-    Step("first_request", clone.first_request),
+    Step("reopen", open_all, final=True),
+    Step("first_request", first_request),
 )
 BESIDE = (
     Step("reserve", clone.reserve_name),
