@@ -28,6 +28,7 @@ capitals)
 ``fleet_smtp_password``       its password
 ``fleet_smtp_encryption``     ``none``, ``starttls``, ``starttls_strict``, ``ssl``, ``ssl_strict``
 ``fleet_smtp_from_filter``    the addresses or domain that it may send for
+``fleet_sql_in_actions``      1 lets code in hosted databases run SQL (read by the gate)
 ============================  =====================================================
 """
 
