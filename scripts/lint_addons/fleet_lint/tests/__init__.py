@@ -1,1 +1,1 @@
-from . import test_our_addons
+from . import test_our_addons, test_translations
