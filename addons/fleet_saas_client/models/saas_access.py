@@ -1,0 +1,34 @@
+from odoo import api, fields, models
+from odoo.http import request
+
+
+class SaasAccess(models.Model):
+    """One login through the provider's portal. Nobody writes it but the login itself."""
+
+    _name = "saas.access"
+    _description = "Access through the Provider"
+    _order = "id desc"
+    _rec_name = "user_id"
+
+    user_id = fields.Many2one("res.users", readonly=True, index=True, ondelete="set null")
+    login = fields.Char(readonly=True)
+    operator = fields.Char(
+        readonly=True,
+        help="Who of your provider came in as this user. Empty when the user came in himself.",
+    )
+    reason = fields.Char(readonly=True)
+    address = fields.Char("IP Address", readonly=True)
+    create_date = fields.Datetime("Date", readonly=True)
+
+    @api.model
+    def _log(self, user, ticket):
+        """Record that ``ticket`` let somebody in as ``user``."""
+        return self.create(
+            {
+                "user_id": user.id,
+                "login": user.login,
+                "operator": ticket.operator or False,
+                "reason": ticket.reason or False,
+                "address": request.httprequest.remote_addr if request else False,
+            }
+        )
