@@ -162,7 +162,7 @@ class SaasBackup(models.Model):
                 "state": "verified",
                 "taken_at": fields.Datetime.to_datetime(taken["taken_at"][:19].replace("T", " ")),
                 "verified_at": fields.Datetime.now(),
-                "physical": taken["physical"],
+                "physical": taken.get("physical"),
                 "bytes": taken["bytes"],
                 "added": taken["added"],
                 "files": taken["files"],
