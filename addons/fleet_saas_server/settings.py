@@ -16,7 +16,6 @@ capitals)
 ``fleet_restic``              path of restic
 ``fleet_pg_bin``              folder of pg_dump, pg_restore and psql
 ``fleet_restore_role``        PostgreSQL role for archives of unknown origin
-``fleet_restore_password``    its password
 ``fleet_disk_reserve``        MB that stay free on every file system, 1024
 ``fleet_disk_factor``         a new database's room on the disk by its source's, 2
 ``fleet_memory_reserve``      MB of memory that stay free, 256
@@ -101,7 +100,6 @@ def host(server_database: str, server_uuid: str) -> Host:
         restic=get_option("fleet_restic") or shutil.which("restic") or "restic",
         backup_dir=Path(backup_dir) if backup_dir else None,
         restore_role=get_option("fleet_restore_role"),
-        restore_password=get_option("fleet_restore_password"),
         limits=limits(),
     )
 

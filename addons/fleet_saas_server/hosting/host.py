@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from .postgres import Cluster
@@ -44,7 +44,7 @@ class Host:
     :param odoo: the command line that starts Odoo, without arguments
     :param odoo_config: path of the configuration file for such a child; "" for none
     :param pg_bin: folder of pg_dump, pg_restore and psql; "" to search the path
-    :param restore_role: PostgreSQL role, and its password, for archives of unknown origin
+    :param restore_role: PostgreSQL role for archives of unknown origin
     :param limits: up to where databases are placed on this machine
     """
 
@@ -62,7 +62,6 @@ class Host:
     restic: str = "restic"
     backup_dir: Path | None = None
     restore_role: str = ""
-    restore_password: str = field(default="", repr=False)
     limits: Limits = Limits()
 
     @property

@@ -331,8 +331,8 @@ def _addons_folders(host: Host) -> list[str]:
 
 
 def _secrets(host: Host) -> tuple[str, ...]:
-    values = (host.cluster.dsn.get("password"), host.restore_password)
-    return tuple(str(value) for value in values if value)
+    password = host.cluster.dsn.get("password")
+    return (str(password),) if password else ()
 
 
 def _free_port() -> int:
