@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from .errors import TrustError, sentences
@@ -26,8 +27,9 @@ def read_anchor(path: Path) -> str | None:
         mark = (found.st_mtime_ns, found.st_size, found.st_ino)
         if path in _read and _read[path][0] == mark:
             return _read[path][1]
-        if found.st_size > MAX_BYTES:
-            raise TrustError("no_anchor", reason="it is too large")
+        # A pipe would hold every request until somebody writes into it.
+        if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_BYTES:
+            raise TrustError("no_anchor", reason="it is no file, or too large")
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return None
