@@ -90,11 +90,15 @@ class SaasDatabase(models.Model):
     @api.depends_context("lang")
     def _compute_report_words(self):
         for database in self:
-            report = database.report or {}
-            database.report_words = {
-                part: [self._translate_entry(entry) for entry in report.get(part, ())]
-                for part in REPORT_PARTS
-            }
+            database.report_words = self._translate_report(database.report or {})
+
+    @api.model
+    def _translate_report(self, report):
+        """Return the parts of a report of sealing in the user's language."""
+        return {
+            part: [self._translate_entry(entry) for entry in report.get(part, ())]
+            for part in REPORT_PARTS
+        }
 
     @api.model
     def _translate_entry(self, entry):

@@ -105,11 +105,13 @@ class SaasOperation(models.Model):
             operation.result = {step.name: step.evidence or {} for step in operation.step_ids}
 
     @api.depends("error_code", "error_facts")
+    @api.depends_context("lang")
     def _compute_error(self):
         for operation in self:
             operation.error = words(self.env, operation.error_code, operation.error_facts or {})
 
     @api.depends("state", "next_try", "wait_operation", "error_code")
+    @api.depends_context("lang", "tz")
     def _compute_wait_reason(self):
         now = fields.Datetime.now()
         for operation in self:

@@ -142,8 +142,10 @@ class SaasOperation(models.Model):
         for operation in self:
             if operation.applied or operation.state in ACTIVE:
                 continue
-            owner = self.env[KINDS[operation.kind].owner]
-            owner._apply_operation(operation)
+            # What is written into chatters and activities, in the language of who asked.
+            lang = {"lang": operation.create_uid.lang}
+            owner = self.env[KINDS[operation.kind].owner].with_context(**lang)
+            owner._apply_operation(operation.with_context(**lang))
             operation.applied = True
             waiting = self.search([("wait_operation", "=", operation.id), ("state", "=", "queued")])
             waiting._enqueue()

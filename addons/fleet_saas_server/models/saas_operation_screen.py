@@ -24,6 +24,8 @@ class SaasOperation(models.Model):
     )
     has_link = fields.Boolean(compute="_compute_has_link", export_string_translation=False)
     can_retry = fields.Boolean(compute="_compute_can_retry", export_string_translation=False)
+    has_report = fields.Boolean(compute="_compute_report_words", export_string_translation=False)
+    report_words = fields.Json(compute="_compute_report_words", export_string_translation=False)
 
     @api.depends("kind")
     @api.depends_context("lang")
@@ -114,6 +116,29 @@ class SaasOperation(models.Model):
             link = (operation.result.get("link") or {}).get("link")
             operation.has_link = operation.kind == "administrator" and bool(link)
 
+    @api.depends("step_ids.evidence")
+    @api.depends_context("lang")
+    def _compute_report_words(self):
+        for operation in self:
+            found = [step["report"] for step in operation.result.values() if step.get("report")]
+            operation.has_report = bool(found)
+            operation.report_words = self.env["saas.database"]._translate_report(
+                found[0] if found else {}
+            )
+
+    def action_view_report(self):
+        """Show what this operation switched off in the copy, left on and found unknown."""
+        self.ensure_one()
+        view = self.env.ref("fleet_saas_server.saas_operation_view_report")
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Neutralisation Report"),
+            "res_model": self._name,
+            "res_id": self.id,
+            "views": [[view.id, "form"]],
+            "target": "new",
+        }
+
     def action_show_link(self):
         """Show the link by which the administrator of a database chooses a password."""
         self.ensure_one()
@@ -182,6 +207,8 @@ class SaasOperationStep(models.Model):
     @api.model
     def _describe(self, name, value):
         """Return one fact of the evidence in words, nothing for what is no single value."""
+        if name == "report" and isinstance(value, dict):
+            return self._describe_report(value)
         if isinstance(value, (dict, list)) or value in (None, ""):
             return ""
         if isinstance(value, bool):
@@ -192,3 +219,23 @@ class SaasOperationStep(models.Model):
             value = human_size(value * 2**20) or "0"
         text = str(value)
         return f"{self._get_fact_label(name)}: {text if len(text) <= LONG else text[:LONG] + '…'}"
+
+    @api.model
+    def _describe_report(self, report):
+        """Return how much sealing switched off, left on and did not know."""
+        titles = (
+            (self.env._("switched off"), "switched_off"),
+            (self.env._("left on"), "left_on"),
+            (self.env._("unknown"), "unknown"),
+        )
+        return ", ".join(f"{title}: {self._count(report.get(part))}" for title, part in titles)
+
+    @api.model
+    def _count(self, entries):
+        if not entries:
+            return self.env._("nothing")
+        return self.env._(
+            "%(records)s (kinds: %(kinds)s)",
+            records=sum(entry["count"] for entry in entries),
+            kinds=len(entries),
+        )

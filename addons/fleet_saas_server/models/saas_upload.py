@@ -7,6 +7,9 @@ from odoo.exceptions import UserError
 from ..hosting import archive_work
 
 _BLOCK = 1 << 20  # characters of base64 at a time, a multiple of four
+# A form carries the whole file in memory, several times over. Odoo itself takes no request of more
+# than 128 MiB (odoo.http, DEFAULT_MAX_CONTENT_LENGTH), a file of 96 MiB in base64.
+UPLOAD_MB = 64
 
 
 class SaasUpload(models.AbstractModel):
@@ -34,7 +37,23 @@ class SaasUpload(models.AbstractModel):
         """Write the file to disk; the database never holds it."""
         host = self.env["saas.operation"].sudo()._get_host()
         for form in self.filtered("archive"):
+            self._check_size(len(form.archive) * 3 // 4)
             form.upload = archive_work.store_upload(host, self._decode(form.archive))
+
+    @api.model
+    def _check_size(self, size):
+        """Refuse what a form is not made for, and say how such a file is taken in."""
+        if size > UPLOAD_MB << 20:
+            raise UserError(
+                self.env._(
+                    "The file has %(size)s MB, and a form takes up to %(limit)s MB, because it holds "
+                    "the whole file in memory. Copy the file to this server, for instance by scp, "
+                    "and import it there, at any size: odoo-bin fleet import FILE NAME. For a "
+                    "template: odoo-bin fleet template build CODE --archive FILE.",
+                    size=-(-size >> 20),
+                    limit=UPLOAD_MB,
+                )
+            )
 
     @api.model
     def _decode(self, encoded):

@@ -11,6 +11,7 @@ from odoo.tools import config
 
 from ..controllers.kit import parts
 from ..hosting import archive_work
+from ..models.saas_upload import UPLOAD_MB
 
 CONTENT = b"PK, as far as this test is concerned" * 1000
 
@@ -196,6 +197,16 @@ class TestImport(TransactionCase, ArchiveCase):
         self.assertEqual(self.uploads(), [])
         with self.assertRaisesRegex(UserError, "Choose the archive"):
             self.make_wizard(archive=False).action_import()
+
+    def test_a_file_that_is_too_big_for_a_form_is_refused_with_the_way_to_take_it_in(self):
+        just_fits = b"A" * ((UPLOAD_MB << 20) // 3 * 4)
+        self.make_wizard(archive=just_fits)
+        self.assertEqual(len(self.uploads()), 1)
+        with self.assertRaisesRegex(
+            UserError, "65 MB.* up to 64 MB.*odoo-bin fleet import FILE NAME"
+        ):
+            self.make_wizard(archive=just_fits + b"AAAA" * 8)
+        self.assertEqual(len(self.uploads()), 1)
 
     def test_a_viewer_may_not_import_and_a_stranger_not_name_a_path(self):
         viewer = self.env["res.users"].search([("login", "=", "vera")])

@@ -165,6 +165,49 @@ class TestOperationScreen(OperationCase):
         step.evidence = {"files_free_mb": 2048, "superuser": False, "more": {"a": 1}, "none": None}
         self.assertEqual(step.evidence_text, "free for files: 2.00 Gb, superuser: no")
 
+    def test_sealing_says_how_much_it_switched_off_and_shows_its_report(self):
+        report = {
+            "switched_off": [
+                {"what": "cron", "count": 30, "code": "seal_crons"},
+                {"what": "queued mail", "count": 50, "says": "x"},
+            ],
+            "left_on": [{"what": "cron", "count": 1, "code": "seal_autovacuum"}],
+            "unknown": [],
+        }
+        operation = self.make_operation("done", [("copy", "done"), ("seal", "done")])
+        self.assertFalse(operation.has_report)
+        operation.step_ids[1].evidence = {"report": report}
+        self.assertEqual(
+            operation.step_ids[1].evidence_text,
+            "switched off: 80 (kinds: 2), left on: 1 (kinds: 1), unknown: nothing",
+        )
+        operation.invalidate_recordset()
+        self.assertTrue(operation.has_report)
+        action = operation.with_user(self.viewer).action_view_report()
+        with Form(
+            operation.with_user(self.viewer), self.env["ir.ui.view"].browse(action["views"][0][0])
+        ) as form:
+            self.assertEqual(
+                form.report_words["switched_off"][0]["says"], "Scheduled actions are off."
+            )
+        self.assertIn('name="action_view_report"', operation.get_view(view_type="form")["arch"])
+
+    def test_what_an_operation_writes_into_a_chatter_is_in_the_language_of_who_asked(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.env["ir.module.module"]._load_module_terms(["fleet_saas_server"], ["fr_FR"])
+        self.operator.lang = "fr_FR"
+        acme = self.env["saas.database"]._reserve("acme-french", state="active")
+        operation = self.make_operation(
+            "done", kind="export_archive", target=acme.name, res_model=acme._name, res_id=acme.id
+        )
+        self.env.cr.execute(
+            "UPDATE saas_operation SET create_uid = %s WHERE id = %s",
+            [self.operator.id, operation.id],
+        )
+        operation.invalidate_recordset()
+        operation._apply()
+        self.assertIn("Exportée", acme.message_ids[0].body)
+
     def test_durations_are_short_and_readable(self):
         texts = [
             self.env["saas.operation"]._format_seconds(seconds, True)
