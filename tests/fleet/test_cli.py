@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 from hosting import files
-from hosting.names import template_name
+from hosting.archive import export_zip
+from hosting.names import hidden_name, template_name
+from hosting.pgtools import PgTools
 from hosting.postgres import Cluster, Mark
+from support import backups
 from support.hosting_fleet import HostingFleet
 
 from fleetdev import databases, odoo_run
@@ -69,10 +72,14 @@ def own(name: str) -> str:
     return f"{name}-{os.getpid()}"
 
 
+def connect() -> Cluster:
+    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD"}
+    return Cluster({key: os.environ[name] for key, name in names.items() if name in os.environ})
+
+
 def publish_template(fleet: HostingFleet, code: str) -> None:
     """Give the server a published template, a small copy of one of the tests'."""
-    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD"}
-    cluster = Cluster({key: os.environ[name] for key, name in names.items() if name in os.environ})
+    cluster = connect()
     source, physical = databases.template("tiny"), template_name("test")
     cluster.clone(source, physical, mark=Mark(fleet.uuid, "template"))
     files.copy_tree(databases.filestore(source), fleet.filestore(physical))
@@ -128,8 +135,6 @@ def test_without_the_server_it_does_everything_itself(
         assert "dump.sql" in opened.namelist()
     shell.do("import", archive, own("back"), "--keep-logins")
     assert fleet.get(own("back")).status_code == 200
-    shell.do("template", "build", "from-zip", "--archive", archive)
-    assert "from-zip" in shell.do("template", "list")
     assert archive.exists()
     assert not any((fleet.data_dir / "fleet" / "uploads").iterdir())
     shell.do("archive", name, "--yes")
@@ -159,6 +164,26 @@ def test_without_the_server_it_does_everything_itself(
     shell.do("drop", name, "--without-grace", "--yes")
     assert physical not in fleet.made()
     assert not fleet.filestore(physical).exists()
+
+
+def test_a_template_that_is_not_there_yet_is_built_from_an_archive(
+    fleet: HostingFleet, shell: Shell, tmp_path: Any
+) -> None:
+    fleet.control.stop()
+    cluster, stranger, path = connect(), hidden_name("stranger"), tmp_path / "brought.zip"
+    cluster.clone(databases.template("tiny"), stranger, mark=Mark(fleet.uuid, "hidden"))
+    folder = databases.filestore(databases.template("tiny"))
+    tools = PgTools(cluster, backups.pg_bin())
+    export_zip(tools, stranger, folder, path, staging=tmp_path)
+    cluster.drop(stranger, server=fleet.uuid)
+    code = own("brought")
+    shell.do("template", "build", code, "--archive", path)
+    (listed,) = [
+        one for one in json.loads(shell.do("template", "list", "--json")) if one["code"] == code
+    ]
+    assert listed["version"] == 1
+    assert path.exists()
+    assert not any((fleet.data_dir / "fleet" / "uploads").iterdir())
 
 
 def test_an_interrupted_command_says_how_to_go_on_and_that_works(
