@@ -41,7 +41,6 @@
     "assets": {
         "web.assets_backend": ["fleet_saas_server/static/src/**/*"],
     },
-    "post_load": "post_load",
     "pre_init_hook": "pre_init_hook",
     "application": True,
 }
