@@ -129,10 +129,26 @@ def test_a_database_with_snapshots_is_not_released(server, foreign):
 def test_a_database_that_is_hosted_already_is_not_adopted_again(server):
     name = new_name()
     identity = server.host_database(name)
+    query = (
+        "INSERT INTO saas_database (name, physical, uuid, state, purpose) "
+        "VALUES (%s, %s, %s, 'active', 'customer')"
+    )
+    server.sql(query, name, name, identity)
     operation = server.submit("adopt", name)
     assert server.run(operation) == "failed"
     assert server.error(operation)[0] == "already_ours"
     assert_served(server, name, identity)
+
+
+def test_a_database_that_older_records_know_nothing_of_is_adopted_again(server):
+    name = new_name()
+    identity = server.host_database(name)
+    operation = server.submit("adopt", name)
+    assert server.run(operation, "adopt.first_request.before=error") == "failed"
+    assert_served(server, name, identity)
+    assert server.do("adopt", name)["check"]["identity"] == identity
+    assert_served(server, name, identity)
+    assert ask(server, name).status_code == 200
 
 
 def test_a_database_of_another_hosting_server_is_not_adopted(server, foreign):

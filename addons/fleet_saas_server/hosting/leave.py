@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import psycopg2.errors
@@ -22,7 +23,7 @@ from .failpoints import failpoint
 from .kind import Kind
 from .life import find_unprotected, hide, unhide
 from .modules import AddonsPath
-from .postgres import DatabaseFacts
+from .postgres import DatabaseFacts, Mark
 from .routes import SUSPENDED, Routes
 
 DEADLINE_S = 900
@@ -177,12 +178,24 @@ def _check_owner(context: Context, facts: DatabaseFacts) -> None:
     host = context.host
     if facts.mark and facts.mark.server != host.server:
         raise HostingError("other_server", name=facts.name)
-    if facts.mark and facts.mark.operation != context.operation:
+    if facts.mark and not _is_forgotten(context, facts.mark):
         raise HostingError("already_ours", name=facts.name)
     with host.cluster.cursor() as cr:
         cr.execute("SELECT current_user")
         if facts.owner != cr.fetchone()[0]:
             raise HostingError("not_owner", name=facts.name, owner=facts.owner)
+
+
+def _is_forgotten(context: Context, mark: Mark) -> bool:
+    """Tell whether the records know nothing of a database of ours: they came back from a backup.
+
+    What this operation has marked itself before its runner died is such a one too.
+    """
+    if mark.operation == context.operation:
+        return True
+    with context.host.cluster.cursor(context.host.server_database) as cr:
+        cr.execute("SELECT 1 FROM saas_database WHERE uuid = %s", [mark.uuid])
+        return mark.kind == place.HOSTED and not cr.fetchone()
 
 
 def _check_content(context: Context, name: str) -> dict[str, Any]:
@@ -225,27 +238,38 @@ def _take(context: Context) -> dict[str, Any]:
     """Mark the database as ours and close it to other roles."""
     context.request["uuid"] = context.find("check", "identity")
     name = context.request["target"]
-    context.note(taken=name)
+    marked = context.host.cluster.marks().get(name)
+    if context.find("take", "taken") is None:
+        context.note(taken=name, former=asdict(marked) if marked else None)
     context.host.cluster.take(name, place.mark(context, place.HOSTED))
     context.host.filestore(name).mkdir(parents=True, exist_ok=True)
     return {"physical": name}
 
 
 def _give_back(context: Context) -> None:
-    name = context.find("take", "taken")
+    name, former = context.find("take", "taken"), context.find("take", "former")
     marked = context.host.cluster.marks().get(name)
-    if marked and (marked.server, marked.operation) == (context.host.server, context.operation):
+    if not marked or (marked.server, marked.operation) != (context.host.server, context.operation):
+        return
+    if former:
+        context.host.cluster.set_mark(name, Mark(**former))
+    else:
         context.host.cluster.give_back(name)
 
 
 def _open(context: Context) -> dict[str, Any]:
-    host_name = context.host.host_name(context.request["target"])
-    Routes(context.host.routes).put(host_name, context.request["target"])
+    name = context.request["target"]
+    routes, host_name = Routes(context.host.routes), context.host.host_name(name)
+    if context.find("open", "led") is None:
+        before = routes.load().get(host_name)
+        context.note(led=bool(before and before.database == name))
+    routes.put(host_name, name)
     return {"host": host_name}
 
 
 def _shut(context: Context) -> None:
-    Routes(context.host.routes).remove(context.host.host_name(context.request["target"]))
+    if not context.find("open", "led"):
+        Routes(context.host.routes).remove(context.host.host_name(context.request["target"]))
 
 
 def _adopt_plan(_request: Mapping[str, Any]) -> Plan:
