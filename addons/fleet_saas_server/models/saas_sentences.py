@@ -257,6 +257,9 @@ SENTENCES = {
     "psql_old": _lt(
         "Archives of unknown origin cannot be restored with psql %(version)s, which would obey commands in them. Install a newer minor release of PostgreSQL's programs."
     ),
+    "records_older": _lt(
+        "The records of this server were restored from a backup and are older than its databases, so nobody knows what this operation has done since. It was ended as it is, and nothing was undone. Compare the records with what is there, then ask for what is still wanted."
+    ),
     "repository_damaged": _lt(
         "The repository at %(location)s is damaged: %(reason)s. Make a new backup elsewhere now, then repair or replace the repository."
     ),
