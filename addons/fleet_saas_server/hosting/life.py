@@ -8,6 +8,7 @@ a page. Its record, its identity and its owner mark stay.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 from . import place
@@ -152,15 +153,13 @@ def _read_url(context: Context) -> str:
 
 
 def _write_url(context: Context, old: str, new: str) -> None:
-    opened = context.host.cluster.connect(context.find("hide", "hidden"), autocommit=False)
-    try:
+    hidden = context.find("hide", "hidden")
+    with closing(context.host.cluster.connect(hidden, autocommit=False)) as opened:
         with opened, opened.cursor() as cr:
             put(cr, {"web.base.url": new, "web.base.url.freeze": "True"})
             cr.execute("SELECT to_regclass('website') IS NOT NULL")
             if cr.fetchone()[0] and old:
                 cr.execute("UPDATE website SET domain = %s WHERE domain = %s", [new, old])
-    finally:
-        opened.close()
 
 
 def _show_renamed(context: Context) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 from cryptography.fernet import Fernet
@@ -32,29 +33,23 @@ sentences(
 def _set_parameters(context: Context) -> dict[str, Any]:
     """Write the parameters in one transaction; running processes read them anew."""
     physical = place.locate(context)
-    opened = context.host.cluster.connect(physical, autocommit=False)
-    try:
+    with closing(context.host.cluster.connect(physical, autocommit=False)) as opened:
         parameters.set_parameters(opened, context.request["values"])
         with opened, opened.cursor() as cr:
             signals.raise_above(cr)
-    finally:
-        opened.close()
     return {"keys": sorted(context.request["values"])}
 
 
 def _set_administrator(context: Context) -> dict[str, Any]:
     """Write login and password; without a new password the old one stays, or becomes unusable."""
     physical = place.locate(context)
-    opened = context.host.cluster.connect(physical, autocommit=False)
-    try:
+    with closing(context.host.cluster.connect(physical, autocommit=False)) as opened:
         hashed = context.secrets.get("password_hash")
         if not hashed and not context.request["link"]:
             hashed = _present_hash(opened)
         reset_administrator(opened, login=context.request["login"], hashed=hashed)
         with opened, opened.cursor() as cr:
             signals.raise_above(cr)
-    finally:
-        opened.close()
     return {"physical": physical}
 
 
