@@ -9,7 +9,7 @@
     "version": "19.0.1.0.0",
     "license": "LGPL-3",
     "depends": ["mail", "queue_job"],
-    "external_dependencies": {"python": ["cryptography", "requests"]},
+    "external_dependencies": {"python": ["cryptography", "PyJWT", "requests"]},
     "data": [
         "security/saas_server_groups.xml",
         "security/ir.model.access.csv",

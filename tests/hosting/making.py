@@ -29,7 +29,7 @@ def create_request(source: str, **changes: Any) -> dict[str, Any]:
         "uuid": str(uuid.uuid4()),
         "purpose": "customer",
         "personal": {"company": "Acme", "login": "joe@acme.example", "country": "BE"},
-        "limits": {},
+        "document": {},
         "activate": True,
         "from_pool": False,
     }

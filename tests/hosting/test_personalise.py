@@ -36,7 +36,6 @@ REQUEST = {
     "website": "Alpine shop",
     "base_url": "https://alpine.example.com",
     "alias_domain": "alpine.example",
-    "limits": {"users": 5, "bytes": 1000000},
 }
 PERSONAL = Personal.from_request(REQUEST)
 
@@ -81,7 +80,6 @@ def test_everything_asked_for_is_there(cr: cursor) -> None:
     assert trap.value(cr, "SELECT name FROM website") == "Alpine shop"
     assert trap.parameter(cr, "web.base.url") == "https://alpine.example.com"
     assert trap.parameter(cr, "web.base.url.freeze") == "True"
-    assert trap.parameter(cr, "fleet.limits") == '{"bytes": 1000000, "users": 5}'
     assert trap.value(cr, "SELECT count(*) FROM mail_alias WHERE alias_full_name LIKE '%@%'") > 0
 
 
@@ -204,9 +202,6 @@ def test_a_database_without_mail_or_website_is_personalised_too() -> None:
         ("base_url", "https://a.example/path"),
         ("base_url", "https://a.example\n"),
         ("alias_domain", "-bad-.example"),
-        ("limits", "5"),
-        ("limits", {"x": "y" * 5000}),
-        ("limits", {"x": float("nan")}),
     ],
 )
 def test_a_request_with_a_wrong_value_is_refused_by_name(key: str, value: object) -> None:

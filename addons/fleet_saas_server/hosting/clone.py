@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
-from . import activate, capacity, files, personalise, pool, seal, verify
+from . import activate, capacity, document, files, personalise, pool, seal, verify
 from .contract import Argument, choice, flag, mapping, name
 from .doors import first_request
 from .engine import Context, Plan, Step
@@ -165,10 +165,12 @@ def personalise_copy(context: Context) -> dict[str, Any]:
                     "UPDATE ir_config_parameter SET value = %s WHERE key = 'database.uuid'",
                     [request["uuid"]],
                 )
+        if request.get("document"):
+            with connection.cursor() as cr:
+                document.put_content(context, cr, request["uuid"], request["document"])
         given = request.get("personal") or {}
         own = {
             "base_url": context.host.url(request["target"]),
-            "limits": request.get("limits") or {},
             "password_hash": context.secrets.get("password_hash", ""),
         }
         personalise.personalise(connection, personalise.Personal.from_request(given | own))
@@ -253,7 +255,7 @@ CREATE = {
     "template": Argument(name, required=True),
     "purpose": Argument(choice(*PURPOSES), default="customer"),
     "personal": PERSONAL,
-    "limits": Argument(mapping(), default={}),
+    "document": Argument(document.check_content, default={}),
     "activate": Argument(flag, default=True),
     "from_pool": Argument(flag, default=True),
 }

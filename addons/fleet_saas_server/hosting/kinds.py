@@ -7,6 +7,7 @@ from . import (
     backup_forget,
     backup_work,
     clone,
+    document,
     health,
     leave,
     life,
@@ -17,14 +18,15 @@ from . import (
     restore_work,
     snapshot_copy,
     template,
-    template_copy,
     template_archive,
+    template_copy,
 )
 from .kind import Kind
 
 MODULES = (
     health,
     clone,
+    document,
     life,
     leave,
     snapshot_copy,
@@ -37,7 +39,7 @@ MODULES = (
     pool_work,
     reconcile,
     template,
-    template_copy,
     template_archive,
+    template_copy,
 )
 KINDS: dict[str, Kind] = {kind.name: kind for module in MODULES for kind in module.KINDS}

@@ -1,9 +1,8 @@
-"""Make a sealed clone somebody's own: company, administrator, language, country, address, limits."""
+"""Make a sealed clone somebody's own: company, administrator, language, country, address."""
 
 from __future__ import annotations
 
 import html
-import json
 import re
 import zoneinfo
 from dataclasses import dataclass, field, fields
@@ -37,7 +36,6 @@ PATTERNS = {
     "report_url": rf"https?://{_HOST}(:[0-9]{{1,5}})?",
     "alias_domain": _HOST,
 }
-MAX_LIMITS = 4000  # characters of JSON
 
 sentences(
     bad_argument="The argument %(argument)s is not acceptable: %(reason)s.",
@@ -63,7 +61,6 @@ class Personal:
     :param base_url: ``https://host``, written and frozen
     :param report_url: where the PDF renderer reaches this database, if not under ``base_url``
     :param alias_domain: domain of the addresses at which it receives mail
-    :param limits: what the database may use, kept as JSON in the parameter ``fleet.limits``
     """
 
     company: str = ""
@@ -80,7 +77,6 @@ class Personal:
     base_url: str = ""
     report_url: str = ""
     alias_domain: str = ""
-    limits: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_request(cls, request: object) -> Personal:
@@ -94,7 +90,7 @@ class Personal:
         for key, value in request.items():
             if key not in known:
                 raise HostingError("bad_argument", argument=key, reason="it is unknown")
-            reason = _wrong_limits(value) if key == "limits" else _wrong_text(key, value)
+            reason = _wrong_text(key, value)
             if reason:
                 raise HostingError("bad_argument", argument=key, reason=reason)
         return cls(**request)
@@ -111,16 +107,6 @@ def _wrong_text(key: str, value: object) -> str:
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
             return "there is no such time zone"
     return ""
-
-
-def _wrong_limits(value: object) -> str:
-    if not isinstance(value, dict):
-        return "it must be an object"
-    try:
-        length = len(json.dumps(value, allow_nan=False))
-    except (TypeError, ValueError):
-        return "it must be JSON"
-    return f"it is longer than {MAX_LIMITS} characters" if length > MAX_LIMITS else ""
 
 
 def password_hash(text: str) -> str:
@@ -201,7 +187,6 @@ def personalise_in(cr: cursor, personal: Personal) -> None:
             batch.append(_ALIASES)
     if facts["has_website"]:
         batch.append(_WEBSITE)
-    del values["limits"]
     cr.execute("".join(batch), values)
     put(cr, _parameters(personal))
 
@@ -212,8 +197,6 @@ def _parameters(personal: Personal) -> dict[str, str]:
         values |= {"web.base.url": personal.base_url, "web.base.url.freeze": "True"}
     if personal.report_url:
         values["report.url"] = personal.report_url
-    if personal.limits:
-        values["fleet.limits"] = json.dumps(personal.limits, sort_keys=True)
     return values
 
 

@@ -46,6 +46,14 @@ class SaasDatabase(models.Model):
         return bool(self.with_context(active_test=False).search_count(domain, limit=1))
 
     @api.model
+    def _is_name_used(self, name):
+        """Tell whether a database has this name, in the records or, whoever made it, in PostgreSQL."""
+        if self._is_name_held(name):
+            return True
+        self.env.cr.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+        return bool(self.env.cr.fetchone())
+
+    @api.model
     def _check_personal(self, personal):
         """Refuse personal values that the seal's last step would refuse, before anything is made."""
         try:
@@ -83,6 +91,7 @@ class SaasDatabase(models.Model):
         found = super()._get_operation_secrets(operation)
         if operation.kind in MAKING:
             found["smtp_password"] = settings.get_option("fleet_smtp_password")
+            found["document_key"] = self._get_document_key()
             if operation.request.get("password"):
                 found["password_hash"] = settings.decrypt(operation.request["password"])
         return found
@@ -98,7 +107,7 @@ class SaasDatabase(models.Model):
             "uuid": database.uuid,
             "purpose": arguments["purpose"],
             "personal": arguments["personal"],
-            "limits": arguments["limits"],
+            "document": arguments["document"],
             "activate": activate,
             "from_pool": arguments["from_pool"],
         }
@@ -147,6 +156,7 @@ class SaasDatabase(models.Model):
             physical=steps["publish"]["physical"],
             is_neutralized=steps["activate"]["neutralized"],
             report=steps.get("copy", {}).get("report") or steps["seal"].get("report"),
+            document=operation.request.get("document") or False,
         )
 
     @api.model
