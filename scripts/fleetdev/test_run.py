@@ -50,6 +50,7 @@ def _stages(browser_missing):
         lambda: _pytest("hosting", "the package", _hosting(operations=False)),
         lambda: _stage("Odoo's linters", _test_lint),
         lambda: _pytest("remote"),
+        lambda: _pytest("trust"),
     )
 
 

@@ -1,6 +1,8 @@
 from odoo import api, models
 from odoo.exceptions import AccessDenied
 
+from ..trust import Ticket
+
 CREDENTIAL = "fleet_ticket"
 # Every way of changing who is an internal user, but for those of res.groups, ends in these fields.
 COUNTED = {"active", "group_ids"}
@@ -23,8 +25,10 @@ class ResUsers(models.Model):
     def _login(self, credential, user_agent_env):
         client = self.env["saas.client"].sudo()
         if credential["type"] == CREDENTIAL:
-            # Read here only to know who it is; `_check_credentials` is what believes it.
-            credential["login"] = client._read_ticket(credential.get("ticket")).login
+            # Before anything counts failed logins: a form that is sent twice locks nobody out.
+            ticket = client._read_ticket(credential.get("ticket"))
+            client._use_ticket(ticket)
+            credential |= {"login": ticket.login, "ticket": ticket}
         elif client._get_standing().is_suspended:
             raise AccessDenied(client._get_suspended_text())
         return super()._login(credential, user_agent_env=user_agent_env)
@@ -32,9 +36,10 @@ class ResUsers(models.Model):
     def _check_credentials(self, credential, env):
         if credential["type"] != CREDENTIAL:
             return super()._check_credentials(credential, env)
-        client = self.env["saas.client"].sudo()
-        ticket = client._read_ticket(credential.get("ticket"))
-        user = self.env.user
+        ticket, user = credential.get("ticket"), self.env.user
+        # Only `_login` makes one, of a text that it has verified and used up.
+        if not isinstance(ticket, Ticket):
+            raise AccessDenied()
         if not user.active or ticket.login != user.login or ticket.uid not in (None, user.id):
             raise AccessDenied()
         if not user._is_internal():
@@ -45,7 +50,6 @@ class ResUsers(models.Model):
                     user.login,
                 )
             )
-        client._use_ticket(ticket)
         self.env["saas.access"].sudo()._log(user, ticket)
         return {"uid": user.id, "auth_method": CREDENTIAL, "mfa": "skip"}
 
