@@ -50,8 +50,8 @@ class Case:
             state,
         )
 
-    def submit(self, *more: Path) -> int:
-        places = [Path(self.repo.location), *more]
+    def submit(self, *before: Path) -> int:
+        places = [*before, Path(self.repo.location)]
         entries = [
             {"id": number, "location": str(place), "remote": False}
             for number, place in enumerate(places, 1)
@@ -108,5 +108,5 @@ def test_a_storage_that_is_away_keeps_no_other_and_is_tried_again(case, server):
     operation = case.submit(away)
     assert case.run(operation) == "failed"
     assert server.error(operation)[0] == "no_repository"
-    assert list(server.evidence(operation)["forget"]["forgotten"]) == ["1"]
+    assert list(server.evidence(operation)["forget"]["forgotten"]) == ["2"]
     assert case.repo.snapshots() == []
