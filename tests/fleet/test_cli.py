@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 import zipfile
 from collections.abc import Iterator
@@ -14,57 +13,16 @@ from typing import Any
 import pytest
 from hosting import files
 from hosting.archive import export_zip
-from hosting.names import hidden_name, template_name
+from hosting.names import hidden_name
 from hosting.pgtools import PgTools
 from hosting.postgres import Cluster, Mark
 from support import backups
+from support.hosting_cli import DONE, REFUSED, WAITING, WRONG, Shell, publish_template
 from support.hosting_fleet import HostingFleet
 
-from fleetdev import databases, odoo_run
+from fleetdev import databases
 
 pytestmark = pytest.mark.timeout(280)
-DONE, FAILED, WRONG, REFUSED, WAITING = range(5)
-
-
-class Shell:
-    """The command line on one server."""
-
-    def __init__(self, fleet: HostingFleet) -> None:
-        self.fleet = fleet
-
-    def start(self, *words: object, **environment: str) -> subprocess.Popen[str]:
-        """Start a command."""
-        fleet = self.fleet
-        settings = {name: value for name, value in fleet._environment.items() if value}
-        return subprocess.Popen(
-            odoo_run.command(
-                "-d", fleet.database, *words, subcommand="fleet", configuration=fleet._configuration
-            ),
-            # Odoo looks for its commands before it reads --config.
-            env=odoo_run.environment(**settings, **environment)
-            | {"ODOO_RC": str(fleet._configuration)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, *words: object, **environment: str) -> tuple[int, str, str]:
-        """Run a command to its end; return the exit code and what it wrote to both streams."""
-        process = self.start(*words, **environment)
-        output, errors = process.communicate(timeout=240)
-        assert "Traceback" not in output + errors, errors
-        return process.returncode, output, errors
-
-    def do(self, *words: object) -> str:
-        """Run a command that has to succeed; return its output."""
-        code, output, errors = self.run(*words)
-        assert code == DONE, errors
-        return output
-
-    def operations(self) -> int:
-        """Return how many operations were ever asked for."""
-        return self.fleet.rows("SELECT count(*) FROM saas_operation")[0][0]
 
 
 def own(name: str) -> str:
@@ -75,23 +33,6 @@ def own(name: str) -> str:
 def connect() -> Cluster:
     names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD"}
     return Cluster({key: os.environ[name] for key, name in names.items() if name in os.environ})
-
-
-def publish_template(fleet: HostingFleet, code: str) -> None:
-    """Give the server a published template, a small copy of one of the tests'."""
-    cluster = connect()
-    source, physical = databases.template("tiny"), template_name("test")
-    cluster.clone(source, physical, mark=Mark(fleet.uuid, "template"))
-    files.copy_tree(databases.filestore(source), fleet.filestore(physical))
-    cluster.close_template(physical)
-    # As the readme tells the administrator; else nothing of strangers is taken in.
-    cluster.close_to_public(fleet.database)
-    with fleet.psql() as cursor:
-        cursor.execute(
-            "INSERT INTO saas_database_template_version (template_id, physical, number, state) "
-            "SELECT id, %s, 1, 'published' FROM saas_database_template WHERE code = %s",
-            [physical, code],
-        )
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,13 @@ import shutil
 import sys
 from inspect import cleandoc
 
+from psycopg2.errors import UndefinedColumn, UndefinedTable
+
 from odoo.cli import Command
 from odoo.tools import config
 
 from odoo.addons.fleet_saas_server import settings
-from odoo.addons.fleet_saas_server.command import follow, preview, show, verbs
+from odoo.addons.fleet_saas_server.command import follow, preview, show, told, verbs
 from odoo.addons.fleet_saas_server.command.wanted import Usage
 from odoo.addons.fleet_saas_server.hosting import archive_work
 from odoo.addons.fleet_saas_server.hosting.errors import HostingError
@@ -26,6 +28,9 @@ MISUSED = (
     "missing_argument",
     "bad_idempotency_key",
     "bad_name",
+)
+OUTDATED = (
+    "The server database is older than these addons: odoo-bin -u fleet_saas_server updates it."
 )
 _UPLOAD = "SELECT request ->> 'upload' AS upload FROM saas_operation WHERE key = %s"
 _logger = logging.getLogger(__name__)
@@ -42,28 +47,44 @@ class Fleet(Command):
 
     def run(self, args):
         """Run the command line ``args`` and exit with one of the codes that its help lists."""
-        options = verbs.parser(cleandoc(self.__doc__)).parse_args(args)
+        self._code = DONE  # known before it is told: nobody may be left to listen
+        self._json = "--json" in args
         try:
-            code = self._answer(options)
+            code = self._answer(verbs.parser(cleandoc(self.__doc__)).parse_args(args))
             sys.stdout.flush()
         except BrokenPipeError:
             # Whoever read our output has seen enough; nothing more may be written at the exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = DONE
+            code = self._code
         except KeyboardInterrupt:
-            code = self._say("Nothing was asked for.", FAILED)
+            code = self._refuse("interrupted", "Nothing was asked for.", FAILED)
         except Usage as error:
-            code = self._say(f"{verbs.PROG}: {error}.", WRONG)
+            code = self._refuse("usage", f"{verbs.PROG}: {error}.", WRONG)
         except HostingError as error:
-            code = self._say(error, FAILED if error.retryable else _code_of(error))
+            number = FAILED if error.retryable else _code_of(error)
+            code = self._refuse(error.code, str(error), number)
+        except (UndefinedColumn, UndefinedTable):
+            code = self._refuse("outdated", OUTDATED, FAILED)
         except Exception as error:
-            _logger.exception("odoo-bin fleet %s", options.verb)
-            more = "" if options.verbose else " Try again with --verbose to see the details."
-            code = self._say(f"This failed unexpectedly ({type(error).__name__}).{more}", FAILED)
+            _logger.exception("odoo-bin fleet %s", " ".join(args[:1]))
+            words = (
+                f"This failed unexpectedly ({type(error).__name__}). --verbose shows the details."
+            )
+            code = self._refuse("unexpected", words, FAILED)
         sys.exit(code)
 
     def _say(self, text, code):
-        sys.stderr.write(f"{text}\n")
+        with contextlib.suppress(BrokenPipeError):
+            sys.stderr.write(f"{text}\n")
+        return code
+
+    def _refuse(self, name, text, code):
+        """Say why nothing was asked for, to people and, with ``--json``, to programs too."""
+        self._say(text, code)
+        if self._json:
+            with contextlib.suppress(BrokenPipeError):
+                show.say({"error": {"code": name, "message": text}, "exit": code}, json=True)
+                sys.stdout.flush()
         return code
 
     def _answer(self, options):
@@ -80,16 +101,15 @@ class Fleet(Command):
                 if options.verb == "kit":
                     return self._print_kit(env, options)
                 if options.verb == "wait":
-                    operations = self._find(env, options.number)
+                    numbers = self._find(env, options.number)
                 else:
-                    operations = self._ask(env, host, wanted, options)
+                    numbers = self._ask(env, host, wanted, options)
             except UserError as error:
-                return self._say(error.args[0], _code_of(error.__cause__))
-            if operations is None:
-                return REFUSED
-            if not operations:
-                return DONE
-            return self._finish(env, host, operations, options)
+                name = getattr(error.__cause__, "code", "refused")
+                return self._refuse(name, error.args[0], _code_of(error.__cause__))
+        if numbers is None:
+            return REFUSED
+        return self._finish(host, numbers, options) if numbers else DONE
 
     # --- the server
 
@@ -146,20 +166,22 @@ class Fleet(Command):
     # --- asking
 
     def _ask(self, env, host, wanted, options):
-        """Record what is wanted; return the operations, None when somebody did not agree."""
+        """Record what is wanted; return the operations' numbers, None when nobody agreed."""
         wanted = [_complete(env, options, *one) for one in wanted]
         if options.dry_run:
             show.say(self._preview(env, host, wanted, options), json=options.json)
-            return env["saas.operation"]
+            return []
         if not getattr(options, "yes", True) and _takes_away(wanted):
+            # What would be refused anyway is refused now.
+            preview_words = show.words(self._preview(env, host, wanted, options))
             if not sys.stdin.isatty():
-                self._say("This needs --yes, since nobody is here to ask.", REFUSED)
+                text = "This needs --yes, since nobody is here to ask."
+                self._refuse("not_agreed", text, REFUSED)
                 return None
-            sys.stderr.write(show.words(self._preview(env, host, wanted, options)))
-            sys.stderr.write("Go on? [y/N] ")
+            sys.stderr.write(f"{preview_words}Go on? [y/N] ")
             sys.stderr.flush()
             if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-                self._say("Nothing was done.", REFUSED)
+                self._refuse("not_agreed", "Nothing was done.", REFUSED)
                 return None
         return self._submit(env, wanted, options)
 
@@ -183,58 +205,68 @@ class Fleet(Command):
         env.cr.commit()  # from here on they exist, whatever becomes of this process
         if getattr(options, "upload", ""):
             options.upload = ""  # it is the operation's now
-        return operations
+        return operations.ids
 
     def _find(self, env, numbers):
         operations = env["saas.operation"].browse(numbers)
         missing = operations - operations.exists()
         if missing:
             raise Usage(f"there is no operation {missing[0].id}")
-        return operations
+        return operations.ids
 
     # --- waiting
 
-    def _finish(self, env, host, operations, options):
+    def _finish(self, host, numbers, options):
         """Wait for the operations and say how they ended; return the worst exit code."""
+        codes, left = [], False
         try:
-            codes = [self._follow(env, host, each, options) for each in operations]
-        except KeyboardInterrupt:
-            env.cr.rollback()
-            env.invalidate_all()
-            return self._leave(env, operations)
-        if options.json:
-            show.say([operation._get_status() for operation in operations], json=True)
-        if getattr(options, "to", None) and codes == [DONE]:
-            self._move(host, operations, options)
-        return max(codes)
+            for number in numbers:
+                codes.append(self._follow(host, number, options))
+                self._code = max(codes)
+        except (KeyboardInterrupt, follow.Lost) as error:
+            self._code = WAITING
+            if isinstance(error, follow.Lost):
+                return self._refuse("lost", f"{error} {_again(numbers)}", WAITING)
+            left = True
+        with self._environment(host.server_database) as env:
+            operations = env["saas.operation"].browse(numbers)
+            if left:
+                self._code = self._leave(env, operations)
+            elif getattr(options, "to", None) and codes == [DONE]:
+                self._code = self._move(host, operations, options)
+            if options.json:
+                show.say([told.status(operation) for operation in operations], json=True)
+            elif not left and not getattr(options, "no_wait", False):
+                sys.stdout.write("".join(map(told.result, operations)))
+        return self._code
 
-    def _follow(self, env, host, operation, options):
-        if getattr(options, "no_wait", False):
-            self._say(f"{operation.name}: number {operation.id}, key {operation.key}", DONE)
-            return WAITING if operation.state in ACTIVE else DONE
-        runner = env["saas.operation"]._has_runner()
-        number = operation.id
-        env.cr.rollback()  # no transaction of ours stays open meanwhile
+    def _follow(self, host, number, options):
+        with self._environment(host.server_database) as env:
+            model = env["saas.operation"]
+            operation, runner = model.browse(number), model._has_runner()
+            if getattr(options, "no_wait", False):
+                self._say(f"{operation.name}: number {number}, key {operation.key}", DONE)
+                return WAITING if operation.state in ACTIVE else DONE
+        # No connection of ours is open meanwhile: PostgreSQL may be restarted.
         state = follow.follow(
             host,
             number,
-            run=env["saas.operation"]._run_outside,
+            run=model._run_outside,
             show=sys.stderr.isatty() and not options.json,
             wait_for_runner=runner,
         )
-        env.cr.rollback()  # a new snapshot, to see what the runner wrote
-        env.invalidate_all()
-        if state == "done":
-            made = "" if getattr(options, "to", None) else _made(host, operation)
-            return self._say(f"{operation.name}: done{made}", DONE)
-        reason = f" {operation.error}" if operation.error else ""
-        return self._say(f"{operation.name}: {state}.{reason}", FAILED)
+        with self._environment(host.server_database) as env:
+            operation = env["saas.operation"].browse(number)
+            if state == "done":
+                made = "" if getattr(options, "to", None) else _made(host, operation)
+                return self._say(f"{operation.name}: done{made}", DONE)
+            reason = f" {operation.error}" if operation.error else ""
+            return self._say(f"{operation.name}: {state}.{reason}", FAILED)
 
     def _leave(self, env, operations):
         """Say how to look after what goes on without us."""
         sys.stderr.write("\n")
         left = operations.filtered(lambda one: one.state in ACTIVE)
-        numbers = " ".join(str(one.id) for one in left)
         fate = (
             "It goes on without you"
             if env["saas.operation"]._has_runner()
@@ -244,19 +276,20 @@ class Fleet(Command):
             self._say(f"{operation.name} (number {operation.id}) has not ended. {fate}.", WAITING)
         if not left:
             return DONE
-        return self._say(f"Follow it again: {verbs.PROG} wait {numbers}", WAITING)
+        return self._say(_again(left.ids), WAITING)
 
     # --- archives and kits
 
-    def _move(self, host, operations, options):
+    def _move(self, host, operation, options):
         """Move the finished archive where it was asked for."""
-        path = archive_work.export_path(host, operations.archive_file)
+        path = archive_work.export_path(host, operation.archive_file)
         if not path:
-            raise Usage("the archive of this operation is not kept any longer")
+            return self._say("The archive of this operation is not kept any longer.", FAILED)
         try:
             shutil.move(path, options.to)
         except OSError as error:
-            raise Usage(f"the archive stays in {path}: {error.strerror}") from error
+            return self._say(f"The archive stays in {path}: {error.strerror}.", FAILED)
+        return DONE
 
     def _print_kit(self, env, options):
         databases = env["saas.database"].with_context(active_test=False)
@@ -274,11 +307,18 @@ def _code_of(error):
     return WRONG if isinstance(error, HostingError) and error.code in MISUSED else REFUSED
 
 
+def _again(numbers):
+    return f"Follow it again: {verbs.PROG} wait {' '.join(map(str, numbers))}"
+
+
 def _takes_away(wanted):
     from odoo.addons.fleet_saas_server.hosting.kinds import KINDS
 
-    hiding = ("suspend", "archive")  # nothing is lost, but people are shut out
-    return any(kind in hiding or KINDS[kind].destroys for kind, _target, _arguments in wanted)
+    hiding = ("suspend", "archive", "release")  # nothing is lost, but people are shut out
+    return any(
+        kind in hiding or KINDS[kind].destroys or arguments.get("action") == "uninstall"
+        for kind, _target, arguments in wanted
+    )
 
 
 def _complete(env, options, kind, target, arguments):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -9,11 +11,15 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg2
+
+from ..hosting.errors import HostingError
 from ..hosting.host import Host
 from ..hosting.journal import ACTIVE, is_held
 
 LOOK_S = 0.1
 PATIENCE_S = 3.0  # so long an operation may wait for a runner before we run it ourselves
+LOST_S = 30.0  # so long PostgreSQL may be away, as it is when it is restarted
 BAR = 30
 _QUERY = """
     SELECT o.state, o.applied, o.progress, o.progress_text, o.wait_operation,
@@ -21,6 +27,10 @@ _QUERY = """
            count(*) FILTER (WHERE s.state = 'done') AS done, count(s.id) AS total
       FROM saas_operation o LEFT JOIN saas_operation_step s ON s.operation_id = o.id
      WHERE o.id = %s GROUP BY o.id"""
+
+
+class Lost(Exception):
+    """PostgreSQL cannot be reached any more; the operation goes on once it is back."""
 
 
 @dataclass(frozen=True)
@@ -55,22 +65,45 @@ def follow(
     :param run: runs an operation in this process and returns the outcome
     :param show: draw a bar on standard error
     :param wait_for_runner: whether there is a runner, which is given a moment to take it
+    :raises Lost: PostgreSQL went away and did not come back in time
     """
-    with closing(host.cluster.connect(host.server_database)) as connection:
-        idle_since = time.monotonic() - (0 if wait_for_runner else PATIENCE_S)
+    show = show and os.environ.get("TERM") != "dumb"
+    reached = time.monotonic()
+    while True:
         try:
-            while not (seen := _look(connection, operation)).ended:
-                if show:
-                    _draw(seen)
-                if seen.later or _is_held(host, operation, seen):
-                    idle_since = time.monotonic()
-                elif time.monotonic() - idle_since >= PATIENCE_S:
-                    _run_turn(run, operation, seen)
-                time.sleep(LOOK_S)
-        finally:
+            with closing(host.cluster.connect(host.server_database)) as connection:
+                reached = time.monotonic()
+                return _watch(host, connection, operation, run, show, wait_for_runner)
+        except (psycopg2.OperationalError, psycopg2.InterfaceError, HostingError) as error:
+            if isinstance(error, HostingError) and not error.retryable:
+                raise
+            if time.monotonic() - reached > LOST_S:
+                raise Lost("PostgreSQL cannot be reached any more.") from error
+            time.sleep(1)
+
+
+def _watch(
+    host: Host,
+    connection: Any,
+    operation: int,
+    run: Callable[[int], str],
+    show: bool,
+    wait_for_runner: bool,
+) -> str:
+    idle_since = time.monotonic() - (0 if wait_for_runner else PATIENCE_S)
+    try:
+        while not (seen := _look(connection, operation)).ended:
             if show:
-                sys.stderr.write("\r\033[K")
-        return seen.state
+                _draw(seen)
+            if seen.later or _is_held(host, operation, seen):
+                idle_since = time.monotonic()
+            elif time.monotonic() - idle_since >= PATIENCE_S:
+                _run_turn(run, operation, seen)
+            time.sleep(LOOK_S)
+    finally:
+        if show:
+            sys.stderr.write("\r\033[K")
+    return seen.state
 
 
 def _is_held(host: Host, operation: int, seen: Seen) -> bool:
@@ -95,8 +128,12 @@ def _look(connection: Any, operation: int) -> Seen:
 
 def _draw(seen: Seen) -> None:
     share = seen.done + (seen.progress or 0.0) / 100.0
-    filled = round(BAR * min(share, seen.total) / seen.total) if seen.total else 0
-    bar = "#" * filled + "." * (BAR - filled)
-    words = f"{seen.state} {(seen.text or '')[:60]}".strip()
-    sys.stderr.write(f"\r\033[K[{bar}] {seen.done}/{seen.total} {words}")
+    width = min(BAR, shutil.get_terminal_size().columns // 3)
+    filled = round(width * min(share, seen.total) / seen.total) if seen.total else 0
+    bar = "#" * filled + "." * (width - filled)
+    waits = f"waits for operation {seen.waits_for}" if seen.waits_for else seen.state
+    words = f"{waits} {seen.text or ''}".strip()
+    columns = shutil.get_terminal_size().columns
+    # A line that wraps cannot be taken back.
+    sys.stderr.write(f"\r\033[K{f'[{bar}] {seen.done}/{seen.total} {words}'[: columns - 1]}")
     sys.stderr.flush()

@@ -5,6 +5,7 @@ They read the server database by plain SQL: an answer in a moment, also while Od
 
 from __future__ import annotations
 
+import shutil
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -68,8 +69,15 @@ def words(found: Any) -> str:
     if isinstance(found, dict):
         return lines(found)
     if len({tuple(row) for row in found}) <= 1 and not any("steps" in row for row in found):
-        return table(found)
+        text = table(found)
+        if not sys.stdout.isatty() or _fits(text):
+            return text
     return "\n".join(map(lines, found))
+
+
+def _fits(text: str) -> bool:
+    columns = shutil.get_terminal_size().columns
+    return all(len(line) <= columns for line in text.splitlines())
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from ..hosting.module_work import ACTIONS
 from . import wanted
 
 PROG = "odoo-bin fleet"
@@ -23,6 +24,7 @@ class Verb:
     :param ask: turns parsed options into the operations to ask for; None for a verb that asks
         for none
     :param destroys: it takes something away: it asks before and takes ``--yes``
+    :param example: words that work as they are where the databases and files they name exist
     """
 
     name: str
@@ -30,7 +32,7 @@ class Verb:
     options: Sequence[Option] = ()
     ask: wanted.Ask | None = None
     destroys: bool = False
-    example: str = ""
+    example: str = field(kw_only=True)
 
 
 def _option(*flags: str, **settings: Any) -> Option:
@@ -79,7 +81,7 @@ MAKING = (
         "make many databases from a CSV file, all or none",
         (_option("file", type=Path, help="columns: name,template,purpose,company,email,…"),),
         wanted.provision,
-        example="provision customers.csv --json",
+        example="provision customers.csv",
     ),
     Verb(
         "clone",
@@ -104,10 +106,10 @@ MAKING = (
             *PERSONAL,
         ),
         wanted.take_in,
-        example="import acme.zip acme --purpose customer --keep-logins",
+        example="import acme.zip acme-back --keep-logins",
     ),
     Verb("template", "list, build, edit, publish, drop templates", TEMPLATE, wanted.template,
-         destroys=True, example="template build restaurant"),
+         destroys=True, example="template build services --modules base_setup --no-wait"),
 )  # fmt: skip
 KEEPING = (
     Verb(
@@ -127,12 +129,19 @@ KEEPING = (
         destroys=True,
         example="restore acme --as acme-monday",
     ),
-    Verb("verify", "read backups back from their storage", (NAMES,), wanted.simple("verify")),
+    Verb(
+        "verify",
+        "read backups back from their storage",
+        (NAMES,),
+        wanted.simple("verify"),
+        example="verify acme",
+    ),
     Verb(
         "drill",
         "rehearse a restore and compare, without anybody seeing it",
         (NAMES, BACKUP),
         wanted.simple("drill", "backup"),
+        example="drill acme",
     ),
     Verb(
         "snapshot",
@@ -151,15 +160,21 @@ KEEPING = (
         (NAME, _option("--snapshot", metavar="NAME", help="see info; the newest one else")),
         wanted.simple("revert", "snapshot"),
         destroys=True,
+        example="revert acme",
     ),
     Verb(
         "export",
         "write a database as a zip that any Odoo 19 restores",
         (NAME, _option("--to", type=Path, metavar="FILE", help="move it there when it is done")),
         wanted.simple("export_archive"),
-        example="export acme --to /srv/acme.zip",
+        example="export acme --to acme.zip",
     ),
-    Verb("kit", "print the recovery kit; it holds the repository's password", (NAME,)),
+    Verb(
+        "kit",
+        "print the recovery kit; it holds the repository's password",
+        (NAME,),
+        example="kit acme",
+    ),
 )
 LIFE = (
     Verb(
@@ -170,22 +185,94 @@ LIFE = (
         destroys=True,
         example="suspend acme --reason 'Please pay invoice 123'",
     ),
-    Verb("resume", "give suspended databases back", (NAMES,), wanted.simple("resume")),
+    Verb(
+        "resume",
+        "give suspended databases back",
+        (NAMES,),
+        wanted.simple("resume"),
+        example="resume acme",
+    ),
     Verb(
         "archive",
         "take databases out of service, to be dropped later",
         (NAMES, REASON),
         wanted.simple("archive", "reason"),
         destroys=True,
+        example="archive acme --reason 'Moved away'",
     ),
-    Verb("undelete", "give archived databases back", (NAMES,), wanted.simple("undelete")),
+    Verb(
+        "undelete",
+        "give archived databases back",
+        (NAMES,),
+        wanted.simple("undelete"),
+        example="undelete acme",
+    ),
     Verb(
         "drop",
         "drop archived databases for good; their last backup stays",
         (NAMES, _option("--without-grace", action="store_true", help="before its time")),
         wanted.simple("drop", "without_grace"),
         destroys=True,
-        example="drop acme --dry-run",
+        example="drop acme-back --without-grace",
+    ),
+)
+CHANGING = (
+    Verb(
+        "rename",
+        "give a database another name and address",
+        (NAME, _option("new_name", help="its new name")),
+        wanted.simple("rename", "new_name"),
+        example="rename acme-test acme-lab",
+    ),
+    Verb(
+        "adopt",
+        "host a database that somebody else made in this PostgreSQL",
+        (NAME,),
+        wanted.simple("adopt"),
+        example="adopt acme-old",
+    ),
+    Verb(
+        "release",
+        "let a database go; it and its files stay as they are",
+        (NAMES,),
+        wanted.simple("release"),
+        destroys=True,
+        example="release acme-old",
+    ),
+    Verb(
+        "modules",
+        "install, upgrade, uninstall modules, with a way back",
+        (
+            _option("action", choices=ACTIONS),
+            NAME,
+            _option("module", nargs="+", help="technical names of the modules"),
+            _option("--keep-hours", type=int, help="keep the snapshot of before so long"),
+        ),
+        wanted.modules,
+        destroys=True,
+        example="modules install acme auth_password_policy",
+    ),
+    Verb(
+        "parameters",
+        "set system parameters",
+        (
+            NAME,
+            _option("setting", nargs="+", metavar="KEY=VALUE", help="KEY= removes it"),
+        ),
+        wanted.parameters,
+        example="parameters acme mail.catchall.alias=hello web.max_file_upload_size=",
+    ),
+    Verb(
+        "administrator",
+        "reset the administrator: login, password, second factors",
+        (
+            NAME,
+            _option("--login", help="new login"),
+            _option("--password", action="store_true", help="ask for a password, or read a line"),
+            _option("--link", action="store_true", help="print a link to choose a password"),
+        ),
+        wanted.administrator,
+        example="administrator acme --login joe@acme.example",
     ),
 )
 LOOKING = (
@@ -193,21 +280,24 @@ LOOKING = (
         "list",
         "list the hosted databases",
         (_option("--all", action="store_true", help="dropped and released ones too"),),
+        example="list --json",
     ),
-    Verb("info", "show everything known of a database", (NAME,)),
+    Verb("info", "show everything known of a database", (NAME,), example="info acme"),
     Verb(
         "wait",
         "follow operations to their end; run them here when nobody does",
         (_option("number", nargs="+", type=int, help="numbers of operations"),),
+        example="wait 1",
     ),
     Verb(
         "reconcile",
         "compare the records with what is really there",
         (_option("--repair", action="store_true", help="do every repair that is offered"),),
         wanted.reconcile,
+        example="reconcile --repair",
     ),
 )
-VERBS = {verb.name: verb for verb in (*MAKING, *KEEPING, *LIFE, *LOOKING)}
+VERBS = {verb.name: verb for verb in (*MAKING, *KEEPING, *LIFE, *CHANGING, *LOOKING)}
 
 EXIT_CODES = """exit codes:
   0  done                    3  refused: the answer says why
@@ -215,10 +305,18 @@ EXIT_CODES = """exit codes:
   2  wrong command line"""
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that raises instead of ending the process, so that `--json` gets its answer."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the command line."""
+        raise wanted.Usage(f"{message}; see {self.prog} --help")
+
+
 def parser(description: str) -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    examples = "\n".join(f"  {PROG} {verb.example}" for verb in VERBS.values() if verb.example)
-    top = argparse.ArgumentParser(
+    examples = "\n".join(f"  {PROG} {verb.example}" for verb in VERBS.values())
+    top = _Parser(
         prog=PROG,
         description=description,
         epilog=f"examples:\n{examples}\n\n{EXIT_CODES}",
@@ -229,8 +327,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     words = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb in VERBS.values():
         one = words.add_parser(verb.name, help=verb.help, description=f"{verb.help.capitalize()}.")
-        if verb.example:
-            one.epilog = f"example: {PROG} {verb.example}"
+        one.epilog = f"example: {PROG} {verb.example}"
         for flags, settings in (*verb.options, *_common(verb)):
             one.add_argument(*flags, **settings)
     return top

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import getpass
+import sys
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..hosting.health import SERVER
+from ..hosting.personalise import password_hash
 
 Wanted = tuple[str, str, dict[str, Any]]  # kind, target, arguments
 Ask = Callable[[Namespace], list[Wanted]]
@@ -162,6 +165,45 @@ def _from_archive(options: Namespace) -> Wanted:
     if options.action != "build" or others:
         raise Usage("--archive goes with build alone: the archive says what is in the template")
     return "template_import", options.code, {"file": options.archive.name}
+
+
+def modules(options: Namespace) -> list[Wanted]:
+    """Ask for work on the modules of a database."""
+    arguments = {"action": options.action, "modules": options.module}
+    return [("modules", options.name, arguments | _given(options, "keep_hours"))]
+
+
+def parameters(options: Namespace) -> list[Wanted]:
+    """Ask for system parameters to be set; without a value one is removed."""
+    values: dict[str, str | None] = {}
+    for setting in options.setting:
+        key, equals, value = setting.partition("=")
+        if not equals or key in values:
+            raise Usage(f"{setting} is not KEY=VALUE, or its key is given twice")
+        values[key] = value or None
+    return [("parameters", options.name, {"values": values})]
+
+
+def administrator(options: Namespace) -> list[Wanted]:
+    """Ask for another login or password; the password never stands on a command line."""
+    if not (options.login or options.password or options.link):
+        raise Usage("say --login, --password or --link")
+    arguments = _given(options, "login", "link")
+    if options.password:
+        arguments["password_hash"] = password_hash(_read_password())
+    return [("administrator", options.name, arguments)]
+
+
+def _read_password() -> str:
+    if sys.stdin.isatty():
+        password = getpass.getpass("New password: ")
+        if getpass.getpass("Once more: ") != password:
+            raise Usage("the two are not the same")
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    if not password:
+        raise Usage("an empty password is none")
+    return password
 
 
 def reconcile(options: Namespace) -> list[Wanted]:
