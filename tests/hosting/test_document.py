@@ -83,7 +83,8 @@ def test_the_name_of_another_database_by_now_is_not_told(server: HostingServer) 
 
 def test_a_new_database_knows_its_plan_before_anybody_sees_it(server: HostingServer) -> None:
     source = publish_template(server, "tiny")
-    server.host.cluster.open_template(source)
+    with server.host.cluster.cursor() as cr:
+        cr.execute(f"ALTER DATABASE {source} ALLOW_CONNECTIONS true")
     server.sql_in(source, TABLE)
     server.host.cluster.close_template(source)
     server.serve()

@@ -75,7 +75,7 @@ def check_content(value: Any) -> dict[str, Any]:
     if value.get("state", "active") not in STATES:
         raise ValueError(f"state must be one of {', '.join(STATES)}")
     for name, kind in (("limits", dict), ("portal", dict), ("notices", list)):
-        if not isinstance(value.get(name) or kind(), kind):
+        if value.get(name) is not None and not isinstance(value[name], kind):
             raise ValueError(f"{name} has the wrong type")
     _check_limits(value.get("limits") or {})
     return value
