@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import re
 import secrets
 import socket
@@ -29,6 +30,8 @@ from .children import Progress, no_limit, no_progress
 from .errors import HostingError, Retryable, sentences
 from .host import Host
 from .modules import MANIFEST, AddonsPath
+
+_logger = logging.getLogger(__name__)
 
 KEPT_LINES = 200
 START_TRIES = 3
@@ -58,7 +61,7 @@ _EXCEPTION = re.compile(
 
 sentences(
     odoo_failed="Odoo stopped while it was at %(module)s: %(reason)s. Repair that and retry; "
-    "the log of the operation has the last lines.",
+    "the server's log has its last lines.",
     odoo_package="The module %(module)s needs the Python package %(package)s, which the Python that "
     "runs Odoo here does not have. Install it there (pip install %(package)s), then retry.",
     odoo_late="Odoo did not end within %(seconds)s seconds; it was at %(module)s. "
@@ -305,6 +308,8 @@ def _run(host: Host, command: list[str], log: _Log, **options: Any) -> None:
     if ended.stopped:
         raise HostingError("odoo_late", seconds=round(ended.seconds), module=log.module)
     if ended.code:
+        told = "".join(f"\n  | {line}" for line in log.lines)
+        _logger.info("Odoo ended with %s at %s; its last lines:%s", ended.code, log.module, told)
         _raise_reason(host, log)
 
 

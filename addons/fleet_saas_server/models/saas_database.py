@@ -55,7 +55,8 @@ class SaasDatabase(models.Model):
         default="customer",
         tracking=True,
     )
-    active = fields.Boolean(default=True)
+    # Read-only, so that lists do not offer Odoo's own "Archive", which would open the wizard for one.
+    active = fields.Boolean(default=True, readonly=True)
     is_protected = fields.Boolean(
         "Protected", help="It can be neither suspended nor dropped.", tracking=True
     )

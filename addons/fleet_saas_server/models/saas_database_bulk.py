@@ -80,7 +80,11 @@ class SaasDatabaseBulk(models.Model):
         labels = dict(self._selection_kind())
         for bulk in self:
             label = labels.get(bulk.kind, bulk.kind)
-            bulk.name = self.env._("%(what)s (%(count)s)", what=label, count=bulk.total_count)
+            if bulk.total_count == 1:
+                bulk.name = self.env._("%s 1 database", label)
+            else:
+                count = bulk.total_count
+                bulk.name = self.env._("%(what)s %(count)s databases", what=label, count=count)
 
     @api.depends("line_ids.state")
     def _compute_counts(self):
@@ -167,7 +171,7 @@ class SaasDatabaseBulk(models.Model):
     def _stop_if_failed(self):
         failed = len(self.line_ids.filtered(lambda line: line.state == "failed"))
         if failed and (self.state == "canary" or failed >= self.stop_after):
-            self._set_state("stopped", self.env._("%s databases failed.", failed))
+            self._set_state("stopped", self.env._("Databases that failed: %s.", failed))
             return True
         return False
 

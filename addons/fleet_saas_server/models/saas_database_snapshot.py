@@ -28,10 +28,17 @@ class SaasDatabaseSnapshot(models.Model):
     )
     reason = fields.Char(readonly=True)
     taken_at = fields.Datetime("Taken", required=True, readonly=True)
-    size = fields.Float("Size (Bytes)", digits=(16, 0), readonly=True)
+    size = fields.Float("Size", digits=(16, 0), readonly=True)
     keep_until = fields.Datetime("Kept Until", help="Empty: until somebody drops it.")
 
     _physical_uniq = models.Constraint("UNIQUE(physical)", "A snapshot has one record.")
+
+    @api.depends("reason", "taken_at")
+    @api.depends_context("tz")
+    def _compute_display_name(self):
+        for snapshot in self:
+            taken = fields.Datetime.context_timestamp(snapshot, snapshot.taken_at)
+            snapshot.display_name = f"{snapshot.reason} ({taken:%Y-%m-%d %H:%M})"
 
     def action_revert(self):
         """Put this snapshot in the database's place; the replaced one becomes a snapshot."""

@@ -132,7 +132,6 @@ class SaasDifference(models.Model):
             "reconcile", {"names": self.mapped("name")}, target=SERVER
         )
 
-    @api.model
     def action_compare(self):
         """Compare now."""
         return self.env["saas.database"]._submit_and_show("reconcile", {}, target=SERVER)

@@ -8,6 +8,7 @@ from ..hosting.template_names import code_of
 from .saas_operation_labels import BYTE_FACTS
 
 LONG = 60  # characters of one fact that are shown
+SEALED_FACTS = ("link",)  # encrypted: nobody reads anything in them
 
 
 class SaasOperation(models.Model):
@@ -209,7 +210,7 @@ class SaasOperationStep(models.Model):
         """Return one fact of the evidence in words, nothing for what is no single value."""
         if name == "report" and isinstance(value, dict):
             return self._describe_report(value)
-        if isinstance(value, (dict, list)) or value in (None, ""):
+        if isinstance(value, (dict, list)) or value in (None, "") or name in SEALED_FACTS:
             return ""
         if isinstance(value, bool):
             value = self.env._("yes") if value else self.env._("no")

@@ -216,7 +216,7 @@ SENTENCES = {
     "not_snapshot": _lt("%(name)s is not a snapshot of this database. Choose one from its list."),
     "odoo_answer": _lt("Odoo ended without giving the answer that was asked of it: %(reason)s"),
     "odoo_failed": _lt(
-        "Odoo stopped while it was at %(module)s: %(reason)s. Repair that and retry; the log of the operation has the last lines."
+        "Odoo stopped while it was at %(module)s: %(reason)s. Repair that and retry; the server's log has its last lines."
     ),
     "odoo_late": _lt(
         "Odoo did not end within %(seconds)s seconds; it was at %(module)s. Look at what it was doing, then retry."

@@ -164,6 +164,8 @@ class TestOperationScreen(OperationCase):
         step = self.make_operation("done", [("folders", "done")]).step_ids
         step.evidence = {"files_free_mb": 2048, "superuser": False, "more": {"a": 1}, "none": None}
         self.assertEqual(step.evidence_text, "free for files: 2.00 Gb, superuser: no")
+        step.evidence = {"link": "gAAAAABnothing-that-anybody-reads"}
+        self.assertFalse(step.evidence_text)
 
     def test_sealing_says_how_much_it_switched_off_and_shows_its_report(self):
         report = {
@@ -327,6 +329,22 @@ class TestDatabaseScreen(OperationCase):
         operation = self.env["saas.operation"].browse(shown["res_id"])
         self.assertEqual((operation.kind, operation.target), ("duplicate", "acme-screen-copy"))
         self.assertEqual(operation.sources, ["acme-screen"])
+
+    def test_the_wizards_refuse_in_the_words_of_a_person(self):
+        acme = self.make_database("acme-screen")
+        wizards = self.env["saas.database.life.wizard"].with_user(self.operator)
+        for values, says in (
+            ({"kind": "rename", "name": "www"}, "The name www is reserved"),
+            ({"kind": "rename", "name": "acme-screen"}, "The name acme-screen is taken"),
+            ({"kind": "adopt", "name": "not-there-screen"}, "not-there-screen does not exist"),
+            ({"kind": "parameters", "key": "database.uuid", "value": "x"}, "The system parameter"),
+        ):
+            wizard = wizards.create({"database_id": acme.id, **values})
+            with self.assertRaisesRegex(UserError, f"^{says}|^The database {says}"):
+                wizard.action_submit()
+
+    def test_lists_do_not_offer_odoos_own_archive(self):
+        self.assertTrue(self.env["saas.database"].fields_get(["active"])["active"]["readonly"])
 
     def test_who_only_looks_makes_nothing(self):
         acme = self.make_database("acme-screen").with_user(self.viewer)

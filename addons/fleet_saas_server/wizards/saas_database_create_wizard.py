@@ -46,7 +46,8 @@ class SaasDatabaseCreateWizard(models.TransientModel):
     lang = fields.Selection("_selection_lang", "Language")
     country_id = fields.Many2one("res.country", ondelete="cascade")
     keep_logins = fields.Boolean(
-        help="People log in to the copy with the passwords that they have now."
+        "People keep their passwords",
+        help="People log in to the copy with the passwords that they have now.",
     )
 
     @api.model
@@ -79,7 +80,7 @@ class SaasDatabaseCreateWizard(models.TransientModel):
             check_name(self.name)
         except HostingError as error:
             return words(self.env, error.code, error.facts)
-        if self.env["saas.database"]._is_name_held(self.name):
+        if self.env["saas.database"]._is_name_used(self.name):
             return words(self.env, "name_taken", {"name": self.name})
         return False
 

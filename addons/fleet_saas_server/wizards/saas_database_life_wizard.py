@@ -1,7 +1,11 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
+from ..hosting.errors import HostingError
+from ..hosting.names import check_name
+from ..hosting.parameters import check_parameters
 from ..hosting.personalise import password_hash
+from ..models.saas_errors import words
 
 KINDS = (
     "suspend",
@@ -74,12 +78,15 @@ class SaasDatabaseLifeWizard(models.TransientModel):
     def action_submit(self):
         """Ask for the operation and show it."""
         self.ensure_one()
-        target = self.name if self.kind == "adopt" else None
+        target = (self.name or "").strip() if self.kind == "adopt" else None
         return self.database_id._submit_and_show(self.kind, self._prepare_arguments(), target)
 
     def _prepare_arguments(self):
-        """Return what was filled in as the arguments of the kind."""
-        return getattr(self, f"_prepare_{self.kind}")()
+        """Return what was filled in as the arguments of the kind; refuse in a person's words."""
+        try:
+            return getattr(self, f"_prepare_{self.kind}")()
+        except HostingError as error:
+            raise UserError(words(self.env, error.code, error.facts)) from error
 
     def _prepare_suspend(self):
         return {"reason": self.reason or None}
@@ -88,9 +95,14 @@ class SaasDatabaseLifeWizard(models.TransientModel):
         return self._prepare_suspend()
 
     def _prepare_rename(self):
-        return {"new_name": (self.name or "").strip().lower()}
+        new_name = check_name((self.name or "").strip().lower())
+        if self.database_id._is_name_used(new_name):
+            raise HostingError("name_taken", name=new_name)
+        return {"new_name": new_name}
 
     def _prepare_adopt(self):
+        if not self.database_id._is_name_used(check_name((self.name or "").strip())):
+            raise HostingError("no_database", name=self.name)
         return {}
 
     def _prepare_drop(self):
@@ -109,7 +121,7 @@ class SaasDatabaseLifeWizard(models.TransientModel):
         return {"action": self.module_action, "modules": names, "keep_hours": self.keep_hours}
 
     def _prepare_parameters(self):
-        return {"values": {self.key or "": self.value or None}}
+        return {"values": check_parameters({(self.key or "").strip(): self.value or None})}
 
     def _prepare_administrator(self):
         return {

@@ -21,5 +21,14 @@ export class SaasTargetFormController extends FormController {
     }
 }
 
+/** One operation on many databases. */
+export class SaasBulkFormController extends FormController {
+    setup() {
+        super.setup();
+        useReloadWhile(this, (data) => ["canary", "running"].includes(data.state), 2000);
+    }
+}
+
+registry.category("views").add("saas_bulk_form", { ...formView, Controller: SaasBulkFormController });
 registry.category("views").add("saas_operation_form", { ...formView, Controller: SaasOperationFormController });
 registry.category("views").add("saas_target_form", { ...formView, Controller: SaasTargetFormController });
