@@ -28,7 +28,7 @@ class SaasDatabaseSnapshot(models.Model):
     )
     reason = fields.Char(readonly=True)
     taken_at = fields.Datetime("Taken", required=True, readonly=True)
-    size = fields.Float("Size", digits=(16, 0), readonly=True)
+    size = fields.Float(digits=(16, 0), readonly=True)
     keep_until = fields.Datetime("Kept Until", help="Empty: until somebody drops it.")
 
     _physical_uniq = models.Constraint("UNIQUE(physical)", "A snapshot has one record.")
