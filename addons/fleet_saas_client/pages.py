@@ -29,12 +29,12 @@ def abort_suspended(client, standing):
     :param client: `saas.client`, as superuser
     """
     client = client.with_context(lang=get_lang())
-    text = client._get_suspended_text()
     if _wants_json():
-        answer = _as_json(text)
+        answer = _as_json(client._get_suspended_text())
     else:
         links = [(client._get_upgrade_link(standing), client.env._("Go to the portal"))]
-        answer = _page(client.env._("This database is suspended"), text, links, 503)
+        title, text = client._get_suspended_title(), client._get_suspended_advice()
+        answer = _page(title, text, links, 503)
     # With a response of its own, no dispatcher makes another error of it.
     werkzeug.exceptions.abort(answer)
 

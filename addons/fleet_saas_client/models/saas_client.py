@@ -213,8 +213,14 @@ class SaasClient(models.AbstractModel):
     # -------------------------------------------------------------- suspended
 
     @api.model
+    def _get_suspended_title(self) -> str:
+        return self.env._("This database is suspended")
+
+    @api.model
+    def _get_suspended_advice(self) -> str:
+        provider = self._get_provider(self._get_standing())
+        return self.env._("Its data is safe. Ask %s to open it again.", provider)
+
+    @api.model
     def _get_suspended_text(self) -> str:
-        return self.env._(
-            "This database is suspended. Its data is safe. %s can open it again.",
-            self._get_provider(self._get_standing()),
-        )
+        return f"{self._get_suspended_title()}. {self._get_suspended_advice()}"

@@ -6,7 +6,9 @@ from odoo.tools import mute_logger
 
 from .common import UPGRADE, SaasCase
 
-WORDS = "This database is suspended. Its data is safe. Good Hosting can open it again."
+TITLE = "This database is suspended"
+ADVICE = "Its data is safe. Ask Good Hosting to open it again."
+WORDS = f"{TITLE}. {ADVICE}"
 
 
 @tagged("post_install", "-at_install")
@@ -22,7 +24,8 @@ class TestSuspended(SaasCase, HttpCase):
     def check_page(self, answer):
         self.assertEqual(answer.status_code, 503)
         self.assertIn("text/html", answer.headers["Content-Type"])
-        self.assertIn(WORDS, answer.text)
+        self.assertIn(f"<h1>{TITLE}</h1>", answer.text)
+        self.assertIn(ADVICE, answer.text)
         self.assertIn(f'href="{UPGRADE}"', answer.text)
         self.assertIn("default-src 'none'", answer.headers["Content-Security-Policy"])
 

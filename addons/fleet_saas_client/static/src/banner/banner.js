@@ -70,15 +70,16 @@ function readDismissed() {
 }
 
 export const saasBannerService = {
-    /** Put the banner above the whole web client, whichever client it is. */
-    async start(env) {
+    dependencies: ["localization"],
+    /** Put the banner above the whole web client, whichever client it is; nothing waits for it. */
+    start(env) {
         if (!session.fleet_saas) {
             return;
         }
         const place = document.createElement("div");
         place.className = "o_saas_banner_place d-print-none";
         document.body.prepend(place);
-        await mountComponent(SaasBanner, place, {
+        mountComponent(SaasBanner, place, {
             env,
             props: { notices: session.fleet_saas.notices },
         });
