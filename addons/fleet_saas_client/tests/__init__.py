@@ -1,6 +1,7 @@
 from . import (
     test_apps,
     test_banner,
+    test_i18n,
     test_kpi,
     test_nothing,
     test_sso,
