@@ -6,34 +6,56 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from screen import DESKTOP, PHONE, Screen, Visitors
 from support import hosting_templates
 from support.hosting_fleet import HostingFleet
 
-from fleetdev import databases, paths
+from fleetdev import databases, odoo_run, paths
 
 ACTION = "/odoo/action-fleet_saas_server"
 PICTURES = paths.RUN / "browser"
-ACME, BIRCH, CEDAR = (f"{label}-{os.getpid()}" for label in ("acme", "birch", "cedar"))
+ACME, BIRCH, CEDAR, DUNE, ELM = (
+    f"{label}-{os.getpid()}" for label in ("acme", "birch", "cedar", "dune", "elm")
+)
 MADE_MS = 120_000
-VIEWER = """
-group = env.ref("fleet_saas_server.group_hosting_user")
-values = {"name": "Vera", "login": "vera", "password": "vera", "group_ids": [(6, 0, group.ids)]}
-env["res.users"].with_context(no_reset_password=True).create(values)
+BROKEN = {
+    "__manifest__.py": "{'name': 'Broken', 'depends': ['base'], 'data': ['data.xml']}",
+    "__init__.py": "",
+    "data.xml": '<odoo><record id="x" model="no.such.model"><field name="a">1</field></record></odoo>',
+}
+# What a test asks for in vain is told on the screen, and in the log.
+REFUSED = (r"The name \S+ is (reserved|taken)\.",)
+USERS = """
+for name, group in (("vera", "group_hosting_user"), ("oscar", "group_hosting_operator")):
+    groups = env.ref(f"fleet_saas_server.{group}").ids
+    values = {"name": name.title(), "login": name, "password": name, "group_ids": [(6, 0, groups)]}
+    env["res.users"].with_context(no_reset_password=True).create(values)
 env["res.users"].search([]).write({"odoobot_state": "disabled"})
 env.cr.commit()
 """
 
 
 @pytest.fixture(scope="module")
-def hosting() -> Iterator[HostingFleet]:
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of addons with one that cannot be installed."""
+    folder = tmp_path_factory.mktemp("addons")
+    (folder / "broken_module").mkdir()
+    for file, text in BROKEN.items():
+        (folder / "broken_module" / file).write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def hosting(broken: Path) -> Iterator[HostingFleet]:
     """A hosting server with one published template."""
     sys.path.append(str(paths.ADDONS / "fleet_saas_server"))
-    with HostingFleet("browser_hosting") as fleet:
-        fleet.script(VIEWER)
+    more = ("--addons-path", f"{odoo_run.addons_path()},{broken}")
+    with HostingFleet("browser_hosting", options=more, allowed=REFUSED) as fleet:
+        fleet.script(USERS)
         hosting_templates.publish(fleet, "browser", databases.template("base"))
         hosting_templates.settle(fleet)
         yield fleet
@@ -106,10 +128,10 @@ def test_a_database_is_made_by_the_wizard_and_its_page_opens(
     page.locator(".modal").get_by_role("button", name="Create").click()
 
     # Nobody reloads the page: the operation's form moves by itself.
-    expect(page.locator(".o_saas_steps .o_data_row")).to_have_count(10)
+    expect(page.locator(".o_saas_steps .o_data_row")).to_have_count(9)
     expect_state(page, "Done")
     icons = page.locator(".o_saas_steps .o_saas_state_icon")
-    assert icons.evaluate_all("icons => icons.map(icon => icon.dataset.state)") == ["done"] * 10
+    assert icons.evaluate_all("icons => icons.map(icon => icon.dataset.state)") == ["done"] * 9
 
     page.locator("button[name='action_open_record']").click()
     expect(page.locator(".o_form_view h1")).to_contain_text(ACME)
@@ -144,6 +166,121 @@ def test_the_form_of_an_operation_asks_no_more_once_it_ended_or_was_left(screen:
     reads.clear()
     page.wait_for_timeout(3000)
     assert [url for url in reads if "saas.operation" in url] == []
+
+
+def open_database(screen: Screen, name: str, tab: str = "Overview") -> None:
+    screen.open(f"{ACTION}.saas_database_action", ".o_data_row")
+    screen.cell(name, "name").click()
+    expect(screen.page.locator(".o_form_view h1")).to_contain_text(name)
+    screen.page.get_by_role("tab", name=tab).click()
+
+
+def ask(page: Page, button: str) -> Locator:
+    """Press a button of a database's form and return the wizard that it opens."""
+    page.locator(".o_form_view").get_by_role("button", name=button, exact=True).click()
+    wizard = page.locator(".modal")
+    expect(wizard).to_be_visible()
+    return wizard
+
+
+def expect_refusal(page: Page, text: str) -> None:
+    refusal = page.locator(".modal", has_text="Invalid Operation")
+    expect(refusal).to_contain_text(text)
+    refusal.locator("footer").get_by_role("button", name="Close").click()
+    expect(refusal).to_have_count(0)
+
+
+def rename(page: Page, name: str) -> None:
+    page.locator(".modal [name='name'] input").fill(name)
+    page.locator(".modal").get_by_role("button", name="Rename", exact=True).click()
+
+
+def test_a_suspended_database_shows_its_visitors_why_until_it_is_resumed(
+    open_hosting: Callable[..., Screen], hosting: HostingFleet
+) -> None:
+    screen = open_hosting("oscar")
+    page = screen.page
+    open_database(screen, ACME)
+    wizard = ask(page, "Suspend…")
+    wizard.locator("[name='reason'] input").fill("We are back on Monday.")
+    wizard.get_by_role("button", name="Suspend", exact=True).click()
+    expect_state(page, "Done")
+    visitor = page.context.new_page()
+    visitor.goto(f"{hosting.hosted_url(ACME)}/odoo")
+    expect(visitor.locator("h1")).to_have_text("This database is suspended")
+    expect(visitor.locator(".message")).to_have_text("We are back on Monday.")
+    open_database(screen, ACME)
+    page.get_by_role("button", name="Resume").click()
+    expect_state(page, "Done")
+    visitor.goto(f"{hosting.hosted_url(ACME)}/web/login")
+    expect(visitor.locator("input[name=login]")).to_be_visible()
+    visitor.close()
+
+
+def test_a_new_name_is_a_new_address_and_one_that_cannot_be_had_is_refused_at_once(
+    screen: Screen, hosting: HostingFleet
+) -> None:
+    page = screen.page
+    open_database(screen, ACME, "Manage")
+    ask(page, "Rename…")
+    rename(page, "www")
+    expect_refusal(page, "The name www is reserved.")
+    with hosting.psql() as cursor:
+        cursor.execute(f'CREATE DATABASE "{DUNE}" TEMPLATE template0')
+    try:
+        # Nobody hosts it, so no record knows its name.
+        rename(page, DUNE)
+        expect_refusal(page, f"The name {DUNE} is taken.")
+    finally:
+        with hosting.psql() as cursor:
+            cursor.execute(f'DROP DATABASE "{DUNE}"')
+    rename(page, ELM)
+    expect_state(page, "Done")
+    assert (hosting.get(ACME).status_code, hosting.get(ELM).status_code) == (404, 200)
+    open_database(screen, ELM, "Manage")
+    ask(page, "Rename…")
+    rename(page, ACME)
+    expect_state(page, "Done")
+
+
+def test_a_module_that_cannot_be_installed_leaves_the_database_as_it_was(
+    screen: Screen, hosting: HostingFleet
+) -> None:
+    page = screen.page
+    open_database(screen, ACME, "Manage")
+    wizard = ask(page, "Install…")
+    wizard.locator("[name='modules'] input").fill("broken_module")
+    wizard.get_by_role("button", name="Install", exact=True).click()
+    banner = page.locator(".o_saas_error").filter(visible=True)
+    expect(banner).to_contain_text("what it had begun was undone", timeout=MADE_MS)
+    expect(banner).to_contain_text("broken_module")
+    assert hosting.get(ACME).status_code == 200
+    page.locator("button[name='action_open_record']").click()
+    expect(page.locator(".o_saas_error").filter(visible=True)).to_contain_text("broken_module")
+    expect(page.locator("button[name='action_view_snapshots']")).to_contain_text("0")
+
+
+def test_the_comparison_of_records_with_what_is_there_begins_by_its_button(screen: Screen) -> None:
+    screen.open(f"{ACTION}.saas_difference_action", ".o_view_controller")
+    screen.page.get_by_role("button", name="Compare Now").click()
+    expect_state(screen.page, "Done")
+
+
+def test_an_operator_is_offered_neither_odoos_archive_nor_settings_of_the_administrator(
+    open_hosting: Callable[..., Screen],
+) -> None:
+    screen = open_hosting("oscar")
+    page = screen.page
+    screen.open(f"{ACTION}.saas_database_action", ".o_data_row")
+    page.get_by_role("button", name="Configuration").click()
+    entries = page.locator(".o-dropdown--menu .o-dropdown-item")
+    expect(entries).to_have_text(["Backup Policies", "Backup Places"])
+    page.keyboard.press("Escape")
+    screen.select(ACME)
+    page.locator(".o_cp_action_menus button").first.click()
+    items = page.locator(".o-dropdown--menu .o-dropdown-item")
+    expect(items.filter(has_text="Do to All Selected…")).to_be_visible()
+    expect(items.filter(has_text=re.compile("Archive|Unarchive"))).to_have_count(0)
 
 
 def test_a_failure_says_in_words_what_to_do_and_is_retried_when_that_was_done(
