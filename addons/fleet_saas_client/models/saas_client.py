@@ -74,7 +74,8 @@ class SaasClient(models.AbstractModel):
     @api.model
     def _explain(self, error: TrustError) -> str:
         """Return why something is not believed, in the user's language."""
-        return self.env._(SENTENCES[error.code]) % error.facts
+        sentence = self.env._(SENTENCES[error.code])
+        return sentence % error.facts
 
     @api.model
     def _get_provider(self, standing: Standing) -> str:
