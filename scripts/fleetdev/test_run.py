@@ -21,7 +21,7 @@ from . import (
 )
 from .results import Result, summarise
 
-STAGE_S = 900
+STAGE_S = 1500
 WORKERS = 2
 
 

@@ -227,6 +227,8 @@ def load_upload(context: Context) -> dict[str, Any]:
     forget_load(context)
     host, uuid = context.host, context.request["uuid"]
     hidden = hidden_name("import")
+    context.note(hidden=hidden)
+    failpoint("archive.load_noted")
     return load_into(
         context, hidden, Mark(host.server, "hidden", uuid=uuid, operation=context.operation)
     )
@@ -235,8 +237,6 @@ def load_upload(context: Context) -> dict[str, Any]:
 def load_into(context: Context, hidden: str, mark: Mark) -> dict[str, Any]:
     """Load the archive of the request in the sandbox; ``hidden`` was noted before."""
     host = context.host
-    context.note(hidden=hidden)
-    failpoint("archive.load_noted")
     done = foreign.restore_foreign(
         tools(context),
         upload_path(host, context.request["upload"]),
@@ -285,8 +285,6 @@ UPLOAD = {
     "upload": Argument(matching(_UPLOAD.pattern, "the name of an upload"), required=True),
     "file": Argument(text(200), default=""),
 }
-
-
 KINDS = (
     Kind("export_archive", export_plan, public=False, slow=True),
     Kind(

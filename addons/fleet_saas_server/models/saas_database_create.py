@@ -54,14 +54,6 @@ class SaasDatabase(models.Model):
         return bool(self.env.cr.fetchone())
 
     @api.model
-    def _is_name_used(self, name):
-        """Tell whether a database has this name, in the records or, whoever made it, in PostgreSQL."""
-        if self._is_name_held(name):
-            return True
-        self.env.cr.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
-        return bool(self.env.cr.fetchone())
-
-    @api.model
     def _check_personal(self, personal):
         """Refuse personal values that the seal's last step would refuse, before anything is made."""
         try:
