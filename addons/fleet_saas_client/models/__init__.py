@@ -3,6 +3,7 @@ from . import (
     ir_http,
     ir_model,
     ir_module_module,
+    ir_ui_menu,
     kpi_provider,
     res_groups,
     res_users,

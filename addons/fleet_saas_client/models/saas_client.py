@@ -74,8 +74,8 @@ class SaasClient(models.AbstractModel):
     @api.model
     def _explain(self, error: TrustError) -> str:
         """Return why something is not believed, in the user's language."""
-        sentence = self.env._(SENTENCES[error.code])
-        return sentence % error.facts
+        translate = self.env._  # the sentences are marked where they stand
+        return translate(SENTENCES[error.code]) % error.facts
 
     @api.model
     def _get_provider(self, standing: Standing) -> str:

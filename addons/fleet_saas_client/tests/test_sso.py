@@ -53,6 +53,13 @@ class TestSso(SaasCase, HttpCase):
         line = self.env["saas.access"].search([], limit=1)
         self.assertEqual((line.user_id, line.operator), (self.user, False))
 
+    def test_the_list_of_accesses_has_a_menu_once_there_is_something_in_it(self):
+        menu = self.env.ref("fleet_saas_client.saas_access_menu")
+        menus = self.env["ir.ui.menu"].with_user(self.env.ref("base.user_admin"))
+        self.assertNotIn(menu.id, menus.load_menus(False))
+        self.check_in(self.ticket(sub=self.user.login))
+        self.assertIn(menu.id, menus.load_menus(False))
+
     def test_an_operator_comes_in_as_a_user_and_says_why(self):
         operator = "Olga Operator (olga@hoster.example)"
         self.check_in(

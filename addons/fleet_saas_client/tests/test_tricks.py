@@ -24,10 +24,9 @@ class TestTricks(SaasCase):
         return self.refused(r"is for \d+ users")
 
     def test_users_that_are_declared_external_count(self):
+        mate = self.create_user("mate")
         self.limit_to(0)
-        user = self.env["res.users"].search([("id", "!=", self.admin.id)], limit=1)
-        user.write({"share": True})
-        self.env.flush_all()
+        mate.write({"share": True})
         with self.refuse():
             self.create_user()
         with self.refuse():
