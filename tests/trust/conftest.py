@@ -3,4 +3,6 @@
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "addons" / "fleet_saas_client"))
+ADDONS = Path(__file__).resolve().parents[2] / "addons"
+# And `hosting`, which signs what is read here.
+sys.path += [str(ADDONS / "fleet_saas_client"), str(ADDONS / "fleet_saas_server")]

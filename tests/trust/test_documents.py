@@ -120,11 +120,9 @@ def test_a_document_is_as_good_in_years_as_on_its_day() -> None:
     "content",
     [
         {"iss": None}, {"aud": ""}, {"aud": ["database"]}, {"iss": 1}, {"seq": "7"}, {"seq": -1},
-        {"seq": True}, {"state": "closed"}, {"ends": "soon"}, {"limits": [5]},
+        {"seq": True}, {"state": "closed"}, {"state": None}, {"limits": [5]},
         {"limits": {"users": "5"}}, {"limits": {"users": -1}}, {"limits": {"users": 5.5}},
         {"limits": {"storage_mb": True}}, {"limits": {"apps": "crm"}}, {"limits": {"apps": [1]}},
-        {"plan": 1}, {"portal": "x"}, {"portal": {"url": "javascript:x", "iss": "p", "keys": []}},
-        {"portal": {"url": "https://p.example", "keys": [jwk(OTHER)]}},
     ],
     ids=str,
 )  # fmt: skip
@@ -132,8 +130,19 @@ def test_a_document_of_a_wrong_shape_is_refused(content: dict[str, Any]) -> None
     refused("bad_claims", **content)
 
 
-def test_a_portal_without_keys_is_refused() -> None:
-    refused("bad_keys", portal={"url": "https://p.example", "iss": "p", "keys": []})
+def test_what_is_only_shown_is_left_out_when_it_is_odd() -> None:
+    assert read(plan=1, ends="soon", portal="x").portal is None
+    assert (read(plan=1).plan, read(ends="soon").ends, read(ends=5).ends) == ("", None, None)
+    assert read(portal={"url": "javascript:x", "iss": "p", "keys": [jwk(OTHER)]}).portal is None
+
+
+@pytest.mark.parametrize(
+    "odd", [{"keys": []}, {"keys": None}, {"keys": [jwk(OTHER, d="x")]}, {"iss": None}, {"iss": 5}]
+)
+def test_a_portal_that_cannot_sign_is_still_where_the_plan_is_changed(odd: dict[str, Any]) -> None:
+    good = {"url": "https://p.example", "iss": "p", "keys": [jwk(OTHER)], "upgrade": "/my"}
+    found = read(portal=good | odd).portal
+    assert (found.upgrade, dict(found.keys)) == ("https://p.example/my", {})
 
 
 def test_what_was_signed_by_others_or_altered_is_refused() -> None:

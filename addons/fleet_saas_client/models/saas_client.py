@@ -181,7 +181,8 @@ class SaasClient(models.AbstractModel):
     @api.model
     def _get_sso_portal(self):
         standing = self._get_standing()
-        return standing.document.portal if standing.is_enforced and standing.document else None
+        portal = standing.document.portal if standing.is_enforced and standing.document else None
+        return portal if portal and portal.keys else None
 
     @api.model
     def _use_ticket(self, ticket):

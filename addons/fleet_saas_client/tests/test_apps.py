@@ -125,6 +125,16 @@ class TestApps(SaasCase):
             self.ours.name = "gone"
         self.assertEqual(self.ours.state, "installed")
 
+    def test_nothing_is_dropped_before_an_uninstallation_is_refused(self):
+        self.sign()
+
+        def drop(*_args):
+            self.fail("the uninstallation has begun")
+
+        self.patch(type(self.env["ir.model.data"]), "_module_data_uninstall", drop)
+        with self.refused("stay while"):
+            self.ours.module_uninstall()
+
     def test_without_its_dependencies_on_record_the_addon_stays_too(self):
         self.sign()
         self.ours.dependencies_id.unlink()
