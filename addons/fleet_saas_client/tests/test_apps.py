@@ -1,3 +1,7 @@
+import io
+import zipfile
+
+from odoo.exceptions import UserError
 from odoo.modules import Manifest
 from odoo.tests import tagged
 
@@ -90,6 +94,27 @@ class TestApps(SaasCase):
         with self.refused("does not include"):
             self.modules.create({"name": "my_app", "state": "installed", "application": True})
         self.modules.create({"name": "my_data", "state": "installed"})
+
+    def test_an_uploaded_archive_brings_no_app(self):
+        self.sign(limits={"apps": []})
+        for name, manifest in {
+            "my_app": {"name": "My App", "application": True},
+            "crm": {"name": "CRM"},
+        }.items():
+            with self.assertRaises(UserError) as caught:
+                self.modules._import_zipfile(self.pack(name, manifest))
+            self.assertIn("does not include: ", str(caught.exception))
+        self.modules._import_zipfile(self.pack("my_data", {"name": "My Data"}))
+        self.assertEqual(self.find("my_data").state, "installed")
+
+    def pack(self, name, manifest):
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as file:
+            values = {"version": "19.0.1.0.0", "depends": ["base"], "data": []} | manifest
+            values |= {"author": "Somebody", "license": "LGPL-3"}
+            file.writestr(f"{name}/__manifest__.py", repr(values))
+        archive.seek(0)
+        return archive
 
     def test_a_dependency_made_by_hand_does_not_pull_an_app_in(self):
         self.sign(limits={"apps": []})

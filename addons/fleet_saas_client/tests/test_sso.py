@@ -1,6 +1,7 @@
 import secrets
 import time
 
+from odoo.exceptions import AccessDenied
 from odoo.tests import HttpCase, new_test_user, tagged
 
 from .common import DATABASE, PORTAL, PORTAL_URL, SERVER, SaasCase, Signer, encode, encode_bytes
@@ -123,6 +124,12 @@ class TestSso(SaasCase, HttpCase):
         }
         self.url_open("/web/login", form)
         self.assertIsNone(self.who())
+        users = self.env["res.users"].with_user(self.user)
+        for credential in ({"type": "fleet_ticket", "ticket": ticket}, {"type": "fleet_ticket"}):
+            with self.assertRaises(AccessDenied):
+                users._check_credentials(credential, {"interactive": True})
+            with self.assertRaises(AccessDenied):
+                users.authenticate({"login": "admin", "type": "fleet_ticket"}, {})
 
     def test_the_redirect_stays_in_this_database(self):
         for evil in (

@@ -1,5 +1,5 @@
 from odoo import Command
-from odoo.exceptions import ValidationError
+from odoo.exceptions import AccessError, ValidationError
 from odoo.tests import tagged
 
 from .common import SaasCase
@@ -160,3 +160,14 @@ class TestTricks(SaasCase):
         self.assertTrue(access.has_access("read"))
         for operation in ("create", "write", "unlink"):
             self.assertFalse(access.has_access(operation))
+        line = access.sudo().create({"login": "x", "operator": "Olga"}).sudo(False)
+        self.env.ref("fleet_saas_client.access_saas_access_system").write(
+            {"perm_create": True, "perm_write": True, "perm_unlink": True}
+        )
+        for change in (
+            lambda: line.write({"operator": False}),
+            lambda: line.unlink(),
+            lambda: access.create({"operator": "Somebody else"}),
+        ):
+            with self.assertRaisesRegex(AccessError, "Nobody changes the list"):
+                change()
