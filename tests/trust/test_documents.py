@@ -172,7 +172,7 @@ def test_a_deep_or_odd_body_is_refused_without_a_traceback() -> None:
     [
         "x", "[]", "{}", '{"keys": []}', '{"keys": 5}', '{"keys": [5]}',
         json.dumps({"keys": [jwk(KEY, kid="")]}),
-        json.dumps({"keys": [jwk(KEY, d="secret")]}),
+        json.dumps({"keys": [json.loads(OKPAlgorithm.to_jwk(KEY)) | {"kid": "k1"}]}),
         json.dumps({"keys": [jwk(KEY), jwk(OTHER)]}),
         json.dumps({"keys": [jwk(KEY, x="AAAA")]}),
         json.dumps({"keys": [jwk(KEY, x=5)]}),
@@ -197,6 +197,8 @@ def test_a_notice_that_is_odd_closes_no_database() -> None:
     odd = [5, {}, {"id": "a"}, {"id": "a", "text": 5}, {"id": "", "text": "t"}]
     assert read(notices=odd).notices == ()
     assert read(notices="x").notices == ()
+    [notice] = read(notices=[{"id": "a", "text": "t", "link": "javascript:alert(1)"}]).notices
+    assert notice.link == ""
     assert len(read(notices=[{"id": str(n), "text": "t"} for n in range(100)]).notices) == 20
 
 

@@ -31,6 +31,7 @@ def sign(**claims: Any) -> str:
         "iat": NOW,
         "exp": NOW + 60,
     } | claims
+    payload = {name: value for name, value in payload.items() if value is not None}
     head = {"alg": "EdDSA", "kid": "p1", "typ": "fleet-ticket+jwt"}
     text = f"{part(head)}.{part(payload)}"
     return f"{text}.{part(KEY.sign(text.encode()))}"
@@ -99,6 +100,11 @@ def test_a_ticket_is_for_one_database_of_one_portal() -> None:
 )  # fmt: skip
 def test_a_ticket_of_a_wrong_shape_is_refused(claims: dict[str, Any]) -> None:
     refused("bad_claims", sign(**claims))
+
+
+@pytest.mark.parametrize("claim", ["iss", "aud", "sub", "jti", "iat", "exp"])
+def test_a_ticket_without_one_of_its_claims_is_refused(claim: str) -> None:
+    refused("bad_claims", sign(**{claim: None}))
 
 
 def test_a_huge_ticket_is_not_even_read() -> None:

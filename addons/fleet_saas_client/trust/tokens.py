@@ -53,7 +53,7 @@ def _check_text(token: object) -> str:
         raise TrustError("not_a_token")
     for part in token.split("."):
         try:
-            raw = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
+            raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
         except (binascii.Error, ValueError) as error:
             raise TrustError("not_a_token") from error
         if not part or base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != part:
