@@ -52,12 +52,12 @@ def _parse(value: object) -> tuple[str, Ed25519PublicKey]:
     if not isinstance(value, dict):
         raise TrustError("bad_keys", reason="a key is no object")
     name = value.get("kid")
-    if not isinstance(name, str) or not name or "d" in value:
-        raise TrustError("bad_keys", reason="a key has no id, or is a private one")
+    if not isinstance(name, str) or not name:
+        raise TrustError("bad_keys", reason="a key has no id")
     try:
         key = OKPAlgorithm.from_jwk(value)
     except (PyJWTError, ValueError, TypeError) as error:
         raise TrustError("bad_keys", reason="a key is damaged") from error
     if not isinstance(key, Ed25519PublicKey):
-        raise TrustError("bad_keys", reason="a key is not Ed25519")
+        raise TrustError("bad_keys", reason="a key is not a public one of Ed25519")
     return name, key
