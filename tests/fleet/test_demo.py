@@ -149,7 +149,7 @@ def test_the_runner_took_the_operations_at_once_and_all_are_done(demo: Demo) -> 
 def test_the_steps_that_are_shown_have_seconds_and_evidence(demo: Demo) -> None:
     name = demo.address(demo.hosted[0])[1]
     shown = demo_facts.steps(demo, "create", name)
-    assert len(shown) == 10
+    assert len(shown) == 9
     assert sum(float(seconds) for _step, seconds, _evidence in shown) > 0
     assert shown[-1][0] == "Open its first page"
     assert "/web/login" in shown[-1][2]
