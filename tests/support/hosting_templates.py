@@ -6,7 +6,7 @@ from fleetdev import databases
 
 from .hosting_fleet import HostingFleet
 
-END_S = 60  # by then every operation has ended, whatever happened to its process
+END_S = 120  # by then every operation has ended, whatever happened to its process
 
 
 def publish(fleet: HostingFleet, code: str, source: str) -> str:

@@ -21,6 +21,15 @@ POLL_S = 0.1
 TEMPLATE = "tiny-odoo"
 
 
+class _Portal(OdooFleet):
+    """The portal, in which Odoo's own scheduled actions rest: a stop would interrupt them."""
+
+    def start(self) -> None:
+        with postgres.cursor(self.database("portal")) as cursor:
+            cursor.execute("UPDATE ir_cron SET active = false WHERE cron_name NOT LIKE 'SaaS:%'")
+        super().start()
+
+
 class SaasFleet:
     """One portal, and hosting servers by label with a template that is ready on each.
 
@@ -42,7 +51,7 @@ class SaasFleet:
         self.servers = {
             label: HostingFleet(f"{name}_{label}", allowed=allowed) for label in servers
         }
-        self.portal = OdooFleet(
+        self.portal = _Portal(
             name, allowed=allowed, options=("--max-cron-threads=2",), portal="saas"
         )
         self.records: dict[str, int] = {}
