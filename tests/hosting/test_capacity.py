@@ -147,3 +147,19 @@ def test_the_memory_is_that_of_the_container(tmp_path: Path) -> None:
     old = {"memory.limit_in_bytes": "3000000", "memory.usage_in_bytes": "2000000"}
     write(tmp_path / "o" / "memory", old | {"memory.stat": "total_inactive_file 0\n"})
     assert capacity.memory(proc, tmp_path / "o") == (1000000, 3000000)
+
+
+def test_the_places_that_are_free_are_those_that_the_check_grants() -> None:
+    limits = replace(LIMITS, databases=14)
+    assert capacity.free_places(ROOMY, 80 * MB, limits) == 4
+    size = 1000 * MB
+    places = capacity.free_places(ROOMY, size, LIMITS)
+    assert places == (ROOMY.disk_free - LIMITS.disk_reserve) // (2 * size)
+    assert capacity.check(ROOMY, Wanted(size, places), LIMITS) is None
+    assert capacity.check(ROOMY, Wanted(size, places + 1), LIMITS)
+
+
+def test_a_machine_that_takes_nothing_has_no_place() -> None:
+    assert capacity.free_places(replace(ROOMY, disk_free=0), 80 * MB, LIMITS) == 0
+    wrong = replace(LIMITS, wrong="fleet_max_databases=many")
+    assert capacity.free_places(ROOMY, 80 * MB, wrong) == 0

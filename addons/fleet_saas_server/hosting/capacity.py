@@ -6,6 +6,7 @@ PostgreSQL server on another machine, is None and refuses nothing.
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import json
 import os
@@ -22,6 +23,7 @@ from .routes import Routes, write_whole
 
 # What the gate writes when its process starts; see `Processes`.
 PROCESSES_FILE = "hosted.json"
+MOST_PLACES = 10_000  # nobody counts further
 
 sentences(
     disk_full="The new database needs %(needed_mb)s MB on %(folder)s and %(reserve_mb)s MB are to "
@@ -183,6 +185,35 @@ def needed_connections(machine: Facts, databases: int, limits: Limits) -> int:
 def _too_little(code: str, needed: int, reserve: int, free: int, **more: str) -> HostingError:
     numbers = {"needed_mb": needed, "reserve_mb": reserve, "free_mb": free}
     return HostingError(code, **{name: -(-size // MB) for name, size in numbers.items()}, **more)
+
+
+def free_places(machine: Facts, size: int, limits: Limits) -> int:
+    """Return how many more databases of ``size`` bytes fit, at most `MOST_PLACES`."""
+
+    def refused(count: int) -> bool:
+        return check(machine, Wanted(size, count), limits) is not None
+
+    return bisect.bisect_left(range(1, MOST_PLACES + 1), True, key=refused)
+
+
+def summary(host: Host, size: int) -> dict[str, Any]:
+    """Return what other machines are told: the facts, the limits, and the places that are free.
+
+    :param size: bytes in PostgreSQL of the databases to be placed
+    :return: bytes and counts by name, None for what cannot be known; ``refusal`` is why not one
+        more fits, "" when it does
+    """
+    machine, limits = facts(host), host.limits
+    numbers = asdict(machine)
+    del numbers["processes"]
+    return numbers | {
+        "disk_reserve": limits.disk_reserve,
+        "memory_reserve": limits.memory_reserve,
+        "connection_reserve": limits.connection_reserve,
+        "max_databases": limits.databases,
+        "free_places": free_places(machine, size, limits),
+        "refusal": str(check(machine, Wanted(size), limits) or ""),
+    }
 
 
 def facts(host: Host) -> Facts:

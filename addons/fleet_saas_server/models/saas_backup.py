@@ -76,6 +76,15 @@ class SaasBackup(models.Model):
             moment = fields.Datetime.context_timestamp(self, backup.taken_at)
             backup.display_name = f"{backup.database_id.name} {moment:%Y-%m-%d %H:%M}"
 
+    def _get_point(self):
+        """Return one entry of ``backups`` in ``saas.host.inventory``."""
+        return {
+            "backup": self.backup,
+            "reason": self.reason,
+            "taken_at": fields.Datetime.to_string(self.taken_at),
+            "bytes": self.bytes,
+        }
+
     # --- what is needed for any of them
 
     @api.model

@@ -2,6 +2,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 
+MAX_LISTED = 200  # backups of a database that other machines are told, the newest first
 
 class SaasDatabase(models.Model):
     """A hosted database's backups, and how it comes back from one."""
@@ -36,6 +37,11 @@ class SaasDatabase(models.Model):
         return Domain(
             "backup_ids", "any", [("state", "=", "verified"), ("taken_at", operator, value)]
         )
+
+    def _get_inventory(self):
+        verified = self.backup_ids.filtered(lambda backup: backup.state == "verified")
+        points = [backup._get_point() for backup in verified[:MAX_LISTED]]
+        return super()._get_inventory() | {"backups": points}
 
     def _get_backup_policy(self):
         """Return the policy of this database."""

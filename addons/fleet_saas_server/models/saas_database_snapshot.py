@@ -40,6 +40,16 @@ class SaasDatabaseSnapshot(models.Model):
             taken = fields.Datetime.context_timestamp(snapshot, snapshot.taken_at)
             snapshot.display_name = f"{snapshot.reason} ({taken:%Y-%m-%d %H:%M})"
 
+    def _get_point(self):
+        """Return one entry of ``snapshots`` in ``saas.host.inventory``."""
+        return {
+            "snapshot": self.physical,
+            "reason": self.reason or "",
+            "taken_at": fields.Datetime.to_string(self.taken_at),
+            "bytes": self.size,
+            "keep_until": fields.Datetime.to_string(self.keep_until) or None,
+        }
+
     def action_revert(self):
         """Put this snapshot in the database's place; the replaced one becomes a snapshot."""
         self.ensure_one()
@@ -81,6 +91,10 @@ class SaasDatabase(models.Model):
     def _compute_snapshot_count(self):
         for database in self:
             database.snapshot_count = len(database.snapshot_ids)
+
+    def _get_inventory(self):
+        snapshots = [snapshot._get_point() for snapshot in self.snapshot_ids]
+        return super()._get_inventory() | {"snapshots": snapshots}
 
     def _keep_snapshot(self, physical, *, reason, size, taken_at, keep_hours=None):
         """Return the record of a snapshot, made when it has none yet.

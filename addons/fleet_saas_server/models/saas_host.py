@@ -1,6 +1,7 @@
 from odoo import api, models
 from odoo.exceptions import AccessError, UserError
 
+from ..hosting import capacity
 from ..hosting.kinds import KINDS
 
 API = 1  # the number of this contract; it grows when an answer changes its meaning
@@ -55,13 +56,14 @@ class SaasHost(models.AbstractModel):
     @api.model
     @api.readonly
     def capabilities(self):
-        """Return what this server can do: its operations with their arguments, and its templates."""
+        """Return what this server can do: its operations with their arguments, templates, room."""
         self._check_agent()
         host = self.env["saas.operation"].sudo()._get_host()
         templates = self.env["saas.database.template"].sudo().search([])
         return {
             "api": API,
             "domain": host.domain,
+            "capacity": capacity.summary(host, self.env["saas.health"].sudo()._get_largest()),
             "templates": [template._get_inventory() for template in templates],
             "kinds": {
                 kind.name: {

@@ -5,6 +5,7 @@ from . import (
     test_create,
     test_final_backup,
     test_health,
+    test_host,
     test_i18n,
     test_life,
     test_mail_server,
