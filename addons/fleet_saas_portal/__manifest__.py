@@ -14,6 +14,7 @@
         "security/ir.model.access.csv",
         "security/saas_portal_rules.xml",
         "data/ir_cron_data.xml",
+        "data/ir_cron_bulk_data.xml",
         "data/saas_template_data.xml",
         "data/saas_plan_data.xml",
         "views/saas_request_views.xml",
@@ -21,7 +22,15 @@
         "views/saas_template_views.xml",
         "views/saas_plan_views.xml",
         "views/saas_instance_views.xml",
+        "wizards/saas_instance_wizard_views.xml",
+        "views/saas_instance_operate_views.xml",
+        "views/saas_instance_board_views.xml",
         "views/saas_portal_menus.xml",
+        "views/saas_instance_bulk_views.xml",
+        "views/saas_instance_found_views.xml",
     ],
+    "assets": {
+        "web.assets_backend": ["fleet_saas_portal/static/src/progress/**/*"],
+    },
     "application": True,
 }

@@ -5,7 +5,7 @@ The contract is written down in ``readme/CONTRACT.md`` of ``fleet_saas_server``.
 
 from .exchange import Exchange, Outcome, Wanted, exchange
 from .server import HostingServer
-from .values import Capabilities, Hosted, Refusal, Status
+from .values import Capabilities, Hosted, Point, Refusal, Status
 
 __all__ = [
     "Capabilities",
@@ -13,6 +13,7 @@ __all__ = [
     "Hosted",
     "HostingServer",
     "Outcome",
+    "Point",
     "Refusal",
     "Status",
     "Wanted",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from odoo.addons.fleet_databases.remote.errors import Malformed, plain
@@ -10,6 +11,7 @@ from odoo.addons.fleet_databases.remote.errors import Malformed, plain
 ACTIVE = ("queued", "running", "undoing")
 ENDED = ("done", "failed", "cancelled")
 STATES = ACTIVE + ENDED
+MOMENT = "%Y-%m-%d %H:%M:%S"  # UTC, as Odoo writes it
 
 
 class Refusal(Exception):
@@ -51,8 +53,28 @@ class Status:
 
 
 @dataclass(frozen=True)
+class Point:
+    """A snapshot or a backup to which a database can go back.
+
+    :param kind: ``snapshot`` or ``backup``
+    :param code: what the server calls it
+    :param taken_at: UTC, as is ``keep_until``; that is None when it stays
+    """
+
+    kind: str
+    code: str
+    taken_at: datetime
+    reason: str = ""
+    bytes: int = 0
+    keep_until: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Hosted:
-    """A database of the server's inventory; ``figures`` are its latest, as they came."""
+    """A database of the server's inventory; ``figures`` are its latest, as they came.
+
+    :param points: to what it can go back; None from a server that does not tell
+    """
 
     name: str
     uuid: str
@@ -62,6 +84,7 @@ class Hosted:
     neutralized: bool
     protected: bool
     figures: dict[str, Any] = field(default_factory=dict)
+    points: tuple[Point, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +150,39 @@ def hosted(answer: Any, host: str) -> Hosted:
         neutralized=row.get("neutralized") is True,
         protected=row.get("protected") is True,
         figures=figures if isinstance(figures, dict) else {},
+        points=_points(row, host),
     )
+
+
+def _points(row: dict[str, Any], host: str) -> tuple[Point, ...] | None:
+    if "snapshots" not in row and "backups" not in row:
+        return None
+    return tuple(
+        _point(kind, each, host)
+        for kind in ("snapshot", "backup")
+        for each in _list(row.get(f"{kind}s", []), host)
+    )
+
+
+def _point(kind: str, answer: Any, host: str) -> Point:
+    row = _object(answer, host)
+    size = row.get("bytes")
+    known = isinstance(size, (int, float)) and not isinstance(size, bool) and 0 <= size < 2**62
+    return Point(
+        kind=kind,
+        code=_text(row, kind, host),
+        taken_at=_moment(row.get("taken_at"), host),
+        reason=_optional(row.get("reason")),
+        bytes=int(size) if known else 0,
+        keep_until=_moment(row["keep_until"], host) if row.get("keep_until") else None,
+    )
+
+
+def _moment(value: Any, host: str) -> datetime:
+    try:
+        return datetime.strptime(value, MOMENT)
+    except (TypeError, ValueError) as error:
+        raise Malformed(host=host) from error
 
 
 def capabilities(answer: Any, host: str) -> Capabilities:

@@ -7,3 +7,13 @@ from . import saas_instance
 from . import saas_request
 from . import saas_request_work
 from . import res_partner
+from . import saas_request_secret
+from . import saas_server_capacity
+from . import saas_instance_point
+from . import saas_instance_ask
+from . import saas_instance_copy
+from . import saas_instance_plan
+from . import saas_instance_delete
+from . import saas_instance_found
+from . import saas_instance_import
+from . import saas_instance_bulk

@@ -1,1 +1,10 @@
-from . import test_contract, test_instance, test_request, test_server
+from . import (
+    test_adopt,
+    test_bulk,
+    test_capacity,
+    test_contract,
+    test_instance,
+    test_operate,
+    test_request,
+    test_server,
+)

@@ -60,3 +60,16 @@ class TestContract(BaseCase):
     def test_an_inventory_entry_without_an_identity_is_refused(self):
         with self.assertRaises(Malformed):
             values.hosted({"name": "acme", "state": "active", "purpose": "customer"}, "one")
+
+    def test_to_what_a_database_can_go_back_is_read_and_checked(self):
+        row = {"name": "acme", "uuid": "u", "state": "active", "purpose": "customer"}
+        self.assertIsNone(values.hosted(row, "one").points, "an older server does not tell")
+        moment = "2026-01-31 08:00:00"
+        snapshot = {"snapshot": "fleet_x_1", "taken_at": moment, "bytes": 5.0, "keep_until": None}
+        found = values.hosted({**row, "snapshots": [snapshot]}, "one")
+        [point] = found.points
+        self.assertEqual((point.kind, point.code, point.bytes), ("snapshot", "fleet_x_1", 5))
+        self.assertIsNone(point.keep_until)
+        for broken in ({**snapshot, "taken_at": "today"}, {**snapshot, "snapshot": ""}, "x"):
+            with self.subTest(broken=broken), self.assertRaises(Malformed):
+                values.hosted({**row, "snapshots": [broken]}, "one")

@@ -1,0 +1,40 @@
+from odoo import api, fields, models
+
+GIB = 1 << 30
+
+
+class SaasServer(models.Model):
+    """How much room a server has, in a person's words."""
+
+    _inherit = "saas.server"
+
+    free_places = fields.Integer(compute="_compute_capacity", compute_sudo=True)
+    capacity_text = fields.Char("Room", compute="_compute_capacity", compute_sudo=True)
+
+    @api.depends("capacity", "max_instances", "instance_count")
+    @api.depends_context("lang")
+    def _compute_capacity(self):
+        for server in self:
+            server.free_places = max(0, server._get_free_places())
+            server.capacity_text = server._get_capacity_text()
+
+    def _get_capacity_text(self):
+        """Return what the server told of its machine, False when it told nothing."""
+        self.ensure_one()
+        told = self.capacity or {}
+        if told.get("refusal"):
+            return str(told["refusal"])[:500]
+        parts = []
+        if self._is_number(told.get("disk_free")):
+            size = round(told["disk_free"] / GIB, 1)
+            parts.append(self.env._("%s GB of disk free", size))
+        if self._is_number(told.get("memory_free")):
+            size = round(told["memory_free"] / GIB, 1)
+            parts.append(self.env._("%s GB of memory free", size))
+        if self._is_number(told.get("databases")):
+            parts.append(self.env._("%s databases", told["databases"]))
+        return ", ".join(parts) or False
+
+    @api.model
+    def _is_number(self, value):
+        return isinstance(value, (int, float)) and not isinstance(value, bool)

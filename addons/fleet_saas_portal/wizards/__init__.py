@@ -1,0 +1,5 @@
+# ruff: noqa: I001 - the order in which Odoo has to see the models
+from . import saas_instance_asking
+from . import saas_instance_wizard
+from . import saas_instance_adopt
+from . import saas_instance_bulk_wizard
