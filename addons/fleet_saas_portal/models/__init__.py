@@ -17,3 +17,10 @@ from . import saas_instance_delete
 from . import saas_instance_found
 from . import saas_instance_import
 from . import saas_instance_bulk
+from . import saas_mail_domain
+from . import saas_signup_limit
+from . import saas_signup
+from . import saas_signup_create
+from . import saas_instance_signup
+from . import saas_plan_signup
+from . import res_users_signup

@@ -7,4 +7,6 @@ from . import (
     test_operate,
     test_request,
     test_server,
+    test_signup,
+    test_start,
 )
