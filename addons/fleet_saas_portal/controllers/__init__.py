@@ -1,1 +1,2 @@
 from . import start
+from . import customer

@@ -4,6 +4,10 @@ from . import saas_server
 from . import saas_template
 from . import saas_plan
 from . import saas_instance
+from . import saas_member
+from . import saas_domain
+from . import saas_instance_members
+from . import saas_instance_customer
 from . import saas_request
 from . import saas_request_work
 from . import res_partner
@@ -24,3 +28,5 @@ from . import saas_signup_create
 from . import saas_instance_signup
 from . import saas_plan_signup
 from . import res_users_signup
+from . import res_partner_member
+from . import saas_signup_member

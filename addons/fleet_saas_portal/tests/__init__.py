@@ -3,6 +3,8 @@ from . import (
     test_bulk,
     test_capacity,
     test_contract,
+    test_customer_pages,
+    test_customer_rules,
     test_instance,
     test_operate,
     test_request,

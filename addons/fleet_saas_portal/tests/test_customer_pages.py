@@ -1,0 +1,373 @@
+import json
+from unittest.mock import patch
+
+from odoo import http
+from odoo.tests import HttpCase, tagged
+from odoo.tools import mute_logger
+
+from ..controllers.customer import CustomerDatabases
+from .customer import CustomerCase
+
+ACME, BETA = "/my/databases/uuid-of-acme", "/my/databases/uuid-of-beta"
+# Every address that changes something: the least role, and what a browser sends.
+POSTS = {
+    "/backup": ("manager", {}),
+    "/backup/restore": ("manager", {"backup": "b-1"}),
+    "/backup/download": ("manager", {"backup": "b-1"}),
+    "/members": ("owner", {"email": "new@example.com", "role": "owner"}),
+    "/members/{member}/remove": ("owner", {}),
+    "/domains": ("manager", {"name": "new.acme.example"}),
+    "/domains/{domain}/remove": ("manager", {}),
+    "/cancel": ("owner", {"name": "acme"}),
+    "/undelete": ("owner", {}),
+}
+
+
+@tagged("post_install", "-at_install")
+class TestCustomerPages(HttpCase, CustomerCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.domain = cls.env["saas.domain"]._add(cls.acme, "erp.acme.example")
+
+    def login(self, user):
+        self.authenticate(user and user.login, user and user.login)
+
+    def get(self, path, **kwargs):
+        self.env.flush_all()
+        return self.url_open(path, timeout=60, **kwargs)
+
+    def post(self, path, token=True, **data):
+        if token:
+            data["csrf_token"] = http.Request.csrf_token(self)
+        self.env.flush_all()
+        answer = self.url_open(path, data=data or {"x": ""}, timeout=60, allow_redirects=False)
+        self.env.invalidate_all()
+        return answer
+
+    def get_facts(self):
+        """Return all that these addresses can change."""
+        self.env.invalidate_all()
+        return (
+            self.env["saas.request"].search_count([]),
+            self.env["saas.instance"].search_count([]),
+            self.env["saas.member"].search([]).mapped("role"),
+            self.env["saas.domain"].search([]).mapped("name"),
+            self.env["res.users"].with_context(active_test=False).search_count([]),
+            self.env["mail.activity"].search_count([]),
+            self.acme.end_date,
+            self.acme.state,
+        )
+
+    def fill(self, path):
+        return path.format(member=self.members["victor"].id, domain=self.domain.id)
+
+    # --- who sees what
+
+    def test_the_list_has_ones_own_databases_only(self):
+        for user, seen in ((self.ann, "acme"), (self.victor, "acme"), (self.bob, "beta")):
+            with self.subTest(user=user.login):
+                self.login(user)
+                page = self.get("/my/databases")
+                self.assertEqual(page.status_code, 200)
+                other = {"acme": "beta", "beta": "acme"}[seen]
+                self.assertIn(f'/my/databases/uuid-of-{seen}"', page.text)
+                self.assertNotIn(f"uuid-of-{other}", page.text)
+
+    def test_the_list_has_pages_and_copes_with_odd_numbers(self):
+        self.make_hosted("second", self.partner)
+        self.login(self.ann)
+        with patch.object(CustomerDatabases, "_items_per_page", 1):
+            first = self.get("/my/databases").text
+            second = self.get("/my/databases/page/2").text
+            self.assertIn("uuid-of-acme", first)
+            self.assertNotIn("uuid-of-second", first)
+            self.assertIn("uuid-of-second", second)
+            self.assertIn("/my/databases/page/2", first)
+            for number in ("0", "99"):
+                self.assertEqual(self.get(f"/my/databases/page/{number}").status_code, 200)
+
+    def test_the_portal_counts_them(self):
+        self.login(self.ann)
+        answer = self.url_open(
+            "/my/counters",
+            data=json.dumps({"params": {"counters": ["saas_instance_count"]}}),
+            headers={"Content-Type": "application/json"},
+            timeout=60,
+        ).json()
+        self.assertEqual(answer["result"]["saas_instance_count"], 1)
+        self.assertIn("/my/databases", self.get("/my/home").text)
+
+    def test_an_owner_sees_all_and_a_viewer_what_viewers_see(self):
+        self.login(self.ann)
+        page = self.get(ACME).text
+        for text in ("It works.", "Usage", "Backups", "Users", "invoices", "host names", "Cancel"):
+            self.assertIn(text, page)
+        self.login(self.victor)
+        page = self.get(ACME).text
+        self.assertIn("Usage", page)
+        for text in ("/backup", "/members", "/domains", "/cancel", "/connect/", "wilma"):
+            self.assertNotIn(f"{text}", page)
+        self.login(self.max)
+        page = self.get(ACME).text
+        self.assertIn(f"{ACME}/backup", page)
+        self.assertIn("/my/databases/connect/uuid-of-acme", page)
+        for text in ("/members", "/cancel", "wilma"):
+            self.assertNotIn(text, page)
+
+    def test_what_is_somebody_elses_is_answered_as_what_does_not_exist(self):
+        self.login(self.bob)
+        theirs, none = self.get(ACME), self.get("/my/databases/no-such-uuid")
+        self.assertEqual((theirs.status_code, none.status_code), (404, 404))
+        self.assertNotIn("acme", theirs.text.replace("uuid-of-acme", ""))
+        self.assertEqual(self.get(BETA).status_code, 200)
+
+    def test_strangers_are_asked_to_log_in(self):
+        self.login(None)
+        for path in ("/my/databases", ACME):
+            answer = self.get(path, allow_redirects=False)
+            self.assertEqual(answer.status_code, 303)
+            self.assertIn("/web/login", answer.headers["Location"])
+
+    def test_what_was_done_is_said_in_our_own_words_only(self):
+        self.login(self.ann)
+        self.assertIn("backup is being taken", self.get(f"{ACME}?done=backup").text)
+        self.assertNotIn("script", self.get(f"{ACME}?done=%3Cscript%3Ex").text.split("<h1")[1])
+
+    def test_the_page_of_somebody_is_in_no_cache(self):
+        self.login(self.ann)
+        self.assertEqual(self.get(ACME).headers["Cache-Control"], "no-store")
+
+    def test_every_state_has_a_page(self):
+        self.login(self.ann)
+        for state, _label in self.acme._fields["state"].selection:
+            self.acme.sudo().state = state
+            with self.subTest(state=state):
+                self.assertEqual(self.get(ACME).status_code, 200)
+
+    # --- who does what
+
+    def test_every_address_that_changes_something_is_in_these_tests(self):
+        found = set()
+        for name in vars(CustomerDatabases):
+            routing = getattr(getattr(CustomerDatabases, name), "original_routing", {})
+            if "POST" in routing.get("methods", ()):
+                self.assertNotEqual(routing.get("csrf"), False)
+                self.assertEqual(routing["auth"], "user")
+                found.update(routing["routes"])
+        prefix = "/my/databases/<string:uuid>"
+        expected = {prefix + path.replace("{", "<int:").replace("}", "_id>") for path in POSTS}
+        self.assertEqual(found, expected)
+
+    def test_another_customer_changes_nothing_and_finds_nothing(self):
+        self.make_backup(self.acme, "b-1")
+        self.login(self.bob)
+        before = self.get_facts()
+        for path, (_role, data) in POSTS.items():
+            with self.subTest(path=path):
+                self.assertEqual(self.post(ACME + self.fill(path), **data).status_code, 404)
+        self.assertEqual(self.get_facts(), before)
+
+    def test_strangers_change_nothing(self):
+        self.make_backup(self.acme, "b-1")
+        self.login(None)
+        before = self.get_facts()
+        for path, (_role, data) in POSTS.items():
+            with self.subTest(path=path):
+                answer = self.post(ACME + self.fill(path), **data)
+                self.assertIn("/web/login", answer.headers.get("Location", ""))
+        self.assertEqual(self.get_facts(), before)
+
+    def test_lesser_roles_change_nothing(self):
+        self.make_backup(self.acme, "b-1")
+        before = self.get_facts()
+        for user, allowed in ((self.victor, ()), (self.max, ("manager",))):
+            self.login(user)
+            for path, (role, data) in POSTS.items():
+                if role not in allowed:
+                    with self.subTest(path=path, user=user.login):
+                        answer = self.post(ACME + self.fill(path), **data)
+                        self.assertEqual(answer.status_code, 403)
+        self.assertEqual(self.get_facts(), before)
+
+    @mute_logger("odoo.http")
+    def test_nothing_changes_by_get_nor_without_the_token(self):
+        self.make_backup(self.acme, "b-1")
+        self.login(self.ann)
+        before = self.get_facts()
+        for path, (_role, data) in POSTS.items():
+            with self.subTest(path=path):
+                address = ACME + self.fill(path)
+                self.assertEqual(self.get(address).status_code, 405)
+                self.assertEqual(self.post(address, token=False, **data).status_code, 400)
+        self.assertEqual(self.get_facts(), before)
+
+    # --- what comes of it
+
+    def assertDone(self, answer, done):
+        self.assertEqual(answer.status_code, 303, answer.text[-2000:])
+        self.assertTrue(answer.headers["Location"].endswith(f"{ACME}?done={done}"))
+
+    def test_a_manager_backs_up_and_is_told_that_it_is_under_way(self):
+        self.login(self.max)
+        self.assertDone(self.post(f"{ACME}/backup"), "backup")
+        request = self.acme.request_ids
+        self.assertEqual((request.kind, request.user_id), ("backup", self.max))
+        self.assertIn("A backup is being taken", self.get(ACME).text)
+        again = self.post(f"{ACME}/backup")
+        self.assertEqual(again.status_code, 422)
+        self.assertIn("still under way", again.text)
+        self.assertEqual(len(self.acme.request_ids), 1)
+
+    def test_a_backup_is_restored_as_a_staging_copy_which_the_same_people_see(self):
+        self.make_backup(self.acme, "b-1")
+        self.login(self.max)
+        self.assertIn("b-1", self.get(ACME).text)
+        self.assertDone(self.post(f"{ACME}/backup/restore", backup="b-1"), "restore")
+        copy = self.acme.child_ids
+        self.assertEqual((copy.name, copy.purpose), ("acme-staging", "staging"))
+        self.assertEqual(copy.partner_id, self.partner)
+        self.assertEqual(copy.request_id.kind, "restore_as")
+        self.assertEqual(copy.request_id.sudo().arguments["backup"], "b-1")
+        self.assertTrue(copy._has_role(self.max, "manager"))
+        self.assertFalse(copy._has_role(self.bob, "viewer"))
+
+    def test_the_number_of_staging_copies_is_limited(self):
+        self.make_backup(self.acme, "b-1")
+        self.login(self.max)
+        answers = [self.post(f"{ACME}/backup/restore", backup="b-1") for _try in range(3)]
+        self.assertEqual([each.status_code for each in answers], [303, 303, 422])
+        self.assertEqual(len(self.acme.child_ids), 2)
+
+    def test_what_is_suspended_is_not_had_as_a_copy(self):
+        self.make_backup(self.acme, "b-1")
+        self.acme._set_state("suspended")
+        self.login(self.ann)
+        self.assertEqual(self.post(f"{ACME}/backup/restore", backup="b-1").status_code, 422)
+        self.assertFalse(self.acme.child_ids)
+
+    def test_backups_of_others_are_no_backups(self):
+        self.make_backup(self.other, "b-2")
+        self.login(self.ann)
+        for path in ("restore", "download"):
+            answer = self.post(f"{ACME}/backup/{path}", backup="b-2")
+            self.assertEqual(answer.status_code, 422)
+        self.assertFalse(self.acme.child_ids)
+
+    def test_a_download_is_a_task_of_the_provider_once(self):
+        self.make_backup(self.acme, "b-1")
+        self.login(self.max)
+        for _try in range(2):
+            self.assertDone(self.post(f"{ACME}/backup/download", backup="b-1"), "download")
+        self.assertEqual(len(self.acme.activity_ids), 1)
+
+    def test_an_owner_invites_and_removes(self):
+        self.login(self.olga)
+        data = {"email": "new@example.com", "role": "manager"}
+        self.assertDone(self.post(f"{ACME}/members", **data), "invite")
+        member = self.acme.member_ids.filtered(lambda each: each.email == "new@example.com")
+        self.assertEqual((member.role, member.partner_id), ("manager", self.partner))
+        self.assertIn("new@example.com", self.get(ACME).text)
+        self.assertDone(self.post(f"{ACME}/members/{member.id}/remove"), "remove")
+        self.assertFalse(member.active)
+
+    def test_the_answer_to_an_invitation_tells_not_who_has_an_account(self):
+        self.bob.login = "bob@beta.example"
+        self.login(self.ann)
+        texts = set()
+        for email in ("bob@beta.example", "unknown@beta.example"):
+            answer = self.post(f"{ACME}/members", email=email, role="viewer")
+            texts.add((answer.status_code, answer.headers["Location"]))
+        self.assertEqual(len(texts), 1)
+
+    def test_an_owner_of_one_database_gives_nobody_a_role_for_all(self):
+        self.login(self.olga)
+        before = self.get_facts()
+        data = {"email": "new@example.com", "role": "owner", "everywhere": "1"}
+        self.assertEqual(self.post(f"{ACME}/members", **data).status_code, 403)
+        wilma = self.members["wilma"]
+        self.assertEqual(self.post(f"{ACME}/members/{wilma.id}/remove").status_code, 403)
+        self.assertEqual(self.get_facts(), before)
+        self.login(self.wilma)
+        self.assertDone(self.post(f"{ACME}/members", **data), "invite")
+        made = self.env["saas.member"].search([("email", "=", "new@example.com")])
+        self.assertFalse(made.instance_id)
+
+    def test_nobody_removes_themselves_nor_people_of_others(self):
+        self.olga.login = "olga@example.com"
+        self.login(self.olga)
+        own = self.members["olga"]
+        self.assertEqual(self.post(f"{ACME}/members/{own.id}/remove").status_code, 422)
+        answer = self.post(f"{ACME}/members", email="olga@example.com", role="viewer")
+        self.assertEqual((answer.status_code, own.role), (422, "owner"))
+        theirs = self.make_member(self.victor, "viewer", self.other, self.beta)
+        self.assertEqual(self.post(f"{ACME}/members/{theirs.id}/remove").status_code, 404)
+        self.assertTrue(own.active and theirs.active)
+
+    def test_host_names_are_asked_for_with_their_proof_and_given_up(self):
+        self.login(self.max)
+        self.assertDone(self.post(f"{ACME}/domains", name="New.Acme.example."), "domain")
+        made = self.acme.domain_ids.filtered(lambda each: each.name == "new.acme.example")
+        page = self.get(ACME).text
+        self.assertIn(made.record_name, page)
+        self.assertIn(made.record_value, page)
+        self.assertDone(self.post(f"{ACME}/domains/{made.id}/remove"), "domain_removed")
+        self.assertFalse(made.exists())
+
+    def test_what_is_no_host_name_is_said_and_not_kept(self):
+        self.login(self.max)
+        for name in ("<b>x</b>", "10.0.0.1", ""):
+            answer = self.post(f"{ACME}/domains", name=name)
+            self.assertEqual(answer.status_code, 422)
+            self.assertNotIn("<b>x", answer.text)
+        self.assertEqual(self.acme.domain_ids, self.domain)
+
+    def test_host_names_of_others_are_not_found(self):
+        theirs = self.env["saas.domain"]._add(self.other, "erp.beta.example")
+        self.login(self.ann)
+        self.assertEqual(self.post(f"{ACME}/domains/{theirs.id}/remove").status_code, 404)
+        self.assertTrue(theirs.exists())
+
+    def test_cancelling_needs_the_name_and_tells_the_day(self):
+        self.login(self.ann)
+        wrong = self.post(f"{ACME}/cancel", name="beta")
+        self.assertEqual((wrong.status_code, self.acme.end_date), (422, False))
+        self.assertDone(self.post(f"{ACME}/cancel", name="acme"), "cancel")
+        self.assertTrue(self.acme.end_date)
+        self.assertEqual(self.acme.request_ids.mapped("kind"), ["archive"])
+
+    def test_what_was_cancelled_is_brought_back(self):
+        self.login(self.ann)
+        self.post(f"{ACME}/cancel", name="acme")
+        self.answer(self.acme.request_id, "done")
+        self.assertIn("It can be brought back until", self.get(ACME).text)
+        self.assertDone(self.post(f"{ACME}/undelete"), "undelete")
+        self.assertEqual(self.acme.request_id.kind, "undelete")
+        self.answer(self.acme.request_id, "done")
+        self.assertEqual(self.acme.state, "active")
+
+    def make_invoice(self, partner):
+        invoice = self.env["account.move"].create(
+            {
+                "move_type": "out_invoice",
+                "partner_id": partner.id,
+                "invoice_line_ids": [(0, 0, {"name": "Plan", "price_unit": 10, "tax_ids": False})],
+            }
+        )
+        invoice.action_post()
+        return invoice
+
+    def test_invoices_are_linked_for_owners_of_everything_and_nobody_else(self):
+        self.env["account.chart.template"].try_loading(
+            "generic_coa", company=self.env.company, install_demo=False
+        )
+        ours, theirs = self.make_invoice(self.partner), self.make_invoice(self.beta)
+        self.login(self.ann)
+        page = self.get(ACME).text
+        self.assertIn(f'"/my/invoices/{ours.id}"', page)
+        self.assertNotIn(f"/my/invoices/{theirs.id}", page)
+        ours._portal_ensure_token()
+        self.assertIn(f"/my/invoices/{ours.id}?access_token=", self.get(ACME).text)
+        for user in (self.victor, self.max, self.olga):
+            self.login(user)
+            self.assertNotIn("/my/invoices/", self.get(ACME).text)
