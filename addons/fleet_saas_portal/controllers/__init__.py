@@ -1,2 +1,1 @@
-from . import start
-from . import customer
+from . import connect, customer, start

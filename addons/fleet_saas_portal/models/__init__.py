@@ -30,3 +30,9 @@ from . import saas_plan_signup
 from . import res_users_signup
 from . import res_partner_member
 from . import saas_signup_member
+from . import saas_key
+from . import saas_access_log
+from . import saas_access_request
+from . import saas_instance_document
+from . import saas_instance_access
+from . import saas_plan_document

@@ -6,6 +6,8 @@ class SaasRequestOwner(models.AbstractModel):
 
     _name = "saas.request.owner"
     _description = "Asks Servers for Operations"
+    # Kinds that hold up nobody: they are not shown as what is under way.
+    _quiet_kinds = ()
 
     request_ids = fields.One2many(
         "saas.request",
@@ -23,7 +25,12 @@ class SaasRequestOwner(models.AbstractModel):
     @api.depends("request_ids.state", "request_ids.progress", "request_ids.steps")
     def _compute_request_id(self):
         found = self.env["saas.request"].search(
-            [("res_model", "=", self._name), ("res_id", "in", self.ids), ("is_open", "=", True)],
+            [
+                ("res_model", "=", self._name),
+                ("res_id", "in", self.ids),
+                ("is_open", "=", True),
+                ("kind", "not in", self._quiet_kinds),
+            ],
             order="id DESC",
         )
         by_id = {request.res_id: request for request in found}

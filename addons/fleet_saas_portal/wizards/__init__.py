@@ -3,3 +3,4 @@ from . import saas_instance_asking
 from . import saas_instance_wizard
 from . import saas_instance_adopt
 from . import saas_instance_bulk_wizard
+from . import saas_connect_wizard

@@ -1,0 +1,10 @@
+-- A copy of a portal must neither ask the servers of the real one for anything nor sign in its name.
+UPDATE saas_server SET api_key_secret = NULL WHERE api_key_secret IS NOT NULL;
+UPDATE saas_key SET secret = NULL, state = 'retired', accepted_until = NULL WHERE state != 'retired';
+
+UPDATE ir_cron
+   SET active = false
+ WHERE id IN (SELECT res_id FROM ir_model_data WHERE module = 'fleet_saas_portal' AND model = 'ir.cron');
+
+-- What was under way over there goes on over there.
+UPDATE saas_request SET state = 'lost', is_open = false WHERE state IN ('waiting', 'running');
