@@ -156,6 +156,7 @@ class _Worker:
             self.next[server_id] = (time.monotonic() + SILENT_PAUSE_S, 0)
             return
         found = future.result()
+        server._wait_alone()
         changed = self._settle(self.requests._write_exchange, server, found)
         _when, rounds = self.next.get(server_id, (0, 0))
         rounds = 0 if changed else rounds + 1

@@ -1,4 +1,5 @@
 import logging
+import time
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
@@ -264,18 +265,41 @@ class SaasServer(models.Model):
     def _synchronize(self):
         """Ask this server, under the client's time limit, and write what it says."""
         self.ensure_one()
+        self._take_answer(*self._ask_all())
+
+    def _ask_all(self):
+        """Ask for capabilities and inventory; return them, or None and why there are none."""
         try:
             asked = HostingServer(self._prepare_access(), settings.network_policy())
-            able, inventory = asked.capabilities(), asked.inventory()
+            return (asked.capabilities(), asked.inventory()), None
         except VaultError as error:
-            self._write_error(f"secret_{error.code}", {})
-            return
+            return None, (f"secret_{error.code}", {})
         except RemoteError as error:
-            self._write_error(error.code, error.params)
+            return None, (error.code, error.params)
+
+    def _take_answer(self, answer, error):
+        """Write what `_ask_all` has returned."""
+        if error:
+            self._write_error(*error)
             return
+        able, inventory = answer
         self._write_contact(domain=able.domain, kinds=able.kinds, capacity=able.capacity)
         self.env["saas.template"]._take_server_templates(self, able.templates)
         self.env["saas.instance"]._take_inventory(self, inventory)
+
+    def _wait_alone(self):
+        """Commit, and begin a transaction in which nobody else writes what this server says.
+
+        Two scheduled actions hear of the same records: the later one would fail for having seen
+        them before the other one's commit.
+        """
+        self.ensure_one()
+        for _attempt in range(200):
+            self.env.cr.commit()
+            self.env.invalidate_all()
+            if self.try_lock_for_update(allow_referencing=True):
+                return
+            time.sleep(0.05)
 
     @api.model
     def _cron_synchronize(self):
@@ -284,7 +308,10 @@ class SaasServer(models.Model):
         self.env["ir.cron"]._commit_progress(remaining=len(servers))
         for server in servers:
             try:
-                server._synchronize()
+                answer, error = server._ask_all()
+                server._wait_alone()
+                server._take_answer(answer, error)
+                self.env.flush_all()
             except Exception:
                 _logger.exception("Server %s", server.name)
                 self.env.cr.rollback()
