@@ -1,7 +1,7 @@
 import re
 from datetime import timedelta
 
-from werkzeug.exceptions import HTTPException, NotFound
+from werkzeug.exceptions import NotFound
 
 from odoo import fields, http
 from odoo.exceptions import UserError
@@ -248,29 +248,21 @@ class Start(http.Controller):
     def _entry(self, signup, proven):
         """Return the address where the browser finds its database, "" while that is not known."""
         instance = signup.instance_id
-        if proven and instance.uuid and self._has_connect():
+        if proven and instance.uuid and instance._may_connect(request.env.user):
             return f"/my/databases/connect/{instance.uuid}"
         return instance.url or ""
 
     def _entry_now(self, signup, proven):
         """Return `_entry` as soon as the portal can log the browser in there, or gives that up."""
-        instance, entry = signup.instance_id, self._entry(signup, proven)
-        if not (proven and self._has_connect()):
-            return entry
+        instance, address = signup.instance_id, signup.instance_id.url or ""
+        if not (proven and instance._may_connect(request.env.user)):
+            return address
         try:
             instance._check_can_connect()
         except UserError:
-            ready = signup.write_date + PATIENCE < fields.Datetime.now()
-            return instance.url or "" if ready else ""
-        return entry
-
-    def _has_connect(self):
-        adapter = request.env["ir.http"].routing_map().bind("localhost")
-        try:
-            adapter.match("/my/databases/connect/x", method="GET")
-        except HTTPException:
-            return False
-        return True
+            late = signup.write_date + PATIENCE < fields.Datetime.now()
+            return address if late or instance.document_unread else ""
+        return self._entry(signup, proven)
 
     # --- the form
 

@@ -70,12 +70,29 @@ class TestStart(SignupCase, HttpCase):
             [("personalise", {"url": "https://acme.example.com"})],
         )
         self.env["saas.instance"]._take_inventory(self.server, [self.hosted("acme")])
+        instance = signup.instance_id
+        key = {"kid": self.env["saas.key"]._get_signing().kid}
+        instance.write({"document_told": {"portal": {"keys": [key]}}, "document_unread": False})
         status = self.ask("/start/status")
         self.assertEqual({step["state"] for step in status["steps"]}, {"done"})
-        page = self.get("/start/progress").text
-        self.assertRegex(
-            page, r'href="(https://acme.example.com|/my/databases/connect/uuid-of-acme)"'
-        )
+        self.assertEqual(status["url"], "/my/databases/connect/uuid-of-acme")
+        self.assertIn(f'href="{status["url"]}"', self.get("/start/progress").text)
+
+    def test_a_database_that_the_portal_cannot_enter_is_opened_at_its_own_login(self):
+        self.submit()
+        self.post("/start/code", code=self.mail_of()[1])
+        signup = self.Signup.search([("email", "=", VALUES["email"])])
+        address = "https://acme.example.com"
+        self.answer(signup.instance_id.request_id, "done", [("personalise", {"url": address})])
+        signup.instance_id.write({"document_told": False, "document_unread": False})
+        # For a moment it may be that the portal has not introduced itself yet.
+        self.assertEqual(self.ask("/start/status")["url"], "")
+        signup.instance_id.document_unread = True
+        self.assertEqual(self.ask("/start/status")["url"], address)
+        signup.instance_id.document_unread = False
+        self.env.flush_all()
+        self.env.cr.execute("UPDATE saas_signup SET write_date = write_date - interval '1 minute'")
+        self.assertEqual(self.ask("/start/status")["url"], address)
 
     def test_from_the_plans_to_the_database_by_the_link(self):
         self.assertIn('href="/start/small"', self.get("/start").text)
