@@ -36,3 +36,13 @@ from . import saas_access_request
 from . import saas_instance_document
 from . import saas_instance_access
 from . import saas_plan_document
+from . import saas_customer_mail
+from . import saas_plan_billing
+from . import account_move
+from . import saas_subscription
+from . import saas_subscription_billing
+from . import saas_subscription_work
+from . import saas_instance_subscription
+from . import saas_audit_line
+from . import saas_server_places
+from . import res_partner_subscription

@@ -1,6 +1,7 @@
 from . import (
     test_access,
     test_adopt,
+    test_billing,
     test_bulk,
     test_capacity,
     test_connect,
@@ -15,5 +16,6 @@ from . import (
     test_server,
     test_signup,
     test_start,
+    test_subscription,
     test_tickets,
 )

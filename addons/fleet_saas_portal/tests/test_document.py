@@ -33,6 +33,7 @@ class TestDocument(SaasCase, CronMixinCase):
 
     def test_it_says_what_the_contract_knows(self):
         self.plan.write({"max_storage_mb": 1000, "soft_percent": 80, "allowed_apps": "crm, sale"})
+        self.plan.trial_days = 0
         instance = self.make_active(max_users=10, max_storage_mb=1000)
         instance.uuid = "its-uuid"
         content = instance._prepare_document()

@@ -4,3 +4,5 @@ from . import saas_instance_wizard
 from . import saas_instance_adopt
 from . import saas_instance_bulk_wizard
 from . import saas_connect_wizard
+from . import saas_subscription_extend
+from . import saas_subscription_change
