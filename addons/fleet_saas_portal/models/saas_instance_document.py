@@ -5,7 +5,9 @@ from odoo import api, fields, models
 from odoo.fields import NO_ACCESS, Domain
 
 # Those on a server whose document counts, and what the document calls them.
-TOLD = ("active", "suspended")
+# A suspended one is off the air already. Told that it is suspended, it would go on saying so when its
+# server opens it again and looks at its first page.
+TOLD = ("active",)
 STATES = {"suspended": "suspended", "archived": "suspended"}
 # What changes a document; the rest of what it says is compared every few minutes.
 TELLING = {

@@ -108,7 +108,6 @@ class TestDocument(SaasCase, CronMixinCase):
         for record, values in (
             (instance, {"max_users": 7}),
             (instance, {"plan_id": self.plan.copy({"code": "other"}).id}),
-            (instance.sudo(), {"state": "suspended"}),
             (self.plan, {"soft_percent": 50}),
         ):
             with self.subTest(values=values), self.capture_triggers(cron) as triggers:
@@ -117,6 +116,20 @@ class TestDocument(SaasCase, CronMixinCase):
         with self.capture_triggers(cron) as triggers:
             instance.admin_name = "Ann"
         self.assertFalse(triggers.records)
+
+    def test_a_suspended_database_is_told_nothing_until_it_is_open_again(self):
+        instance = self.make_active()
+        instance.action_suspend()
+        self.answer(instance.request_id, "done")
+        instance.max_users = 7
+        self.sweep()
+        self.assertFalse(self.waiting(instance))
+        instance.action_resume()
+        self.answer(instance.request_id, "done")
+        self.sweep()
+        content = self.waiting(instance).arguments["content"]
+        self.assertNotEqual(content["state"], "suspended")
+        self.assertEqual(content["limits"]["users"], 7)
 
     def test_what_changes_while_it_is_told_is_told_afterwards(self):
         instance = self.make_active()
