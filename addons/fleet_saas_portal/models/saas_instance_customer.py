@@ -227,25 +227,13 @@ class SaasInstance(models.Model):
         self.message_post(body=self.env._("The customer has cancelled it for %s.", self.end_date))
         copies = self.child_ids.filtered(lambda each: each.state in ("active", "suspended"))
         copies.write({"end_date": self.end_date, "end_in_order": True})
-        subscription = self._get_subscription()
-        if subscription:
-            subscription.auto_renew = False
         if self.end_date <= fields.Date.context_today(self):
-            self._end_now()
+            self._ask("archive", {}, "active", "suspended")
 
     def _is_in_order(self):
         """Tell whether it runs and is paid or on trial: only then it may be brought back."""
         subscription = self._get_subscription()
         return self.state == "active" and (not subscription or subscription.state in IN_ORDER)
-
-    def _end_now(self):
-        """Close the subscription, which archives the database; archive it where there is none."""
-        self.ensure_one()
-        subscription = self._get_subscription()
-        if subscription and subscription.state != "closed":
-            subscription._set_state("closed", closed_reason="cancelled")
-        else:
-            self._ask("archive", {}, "active", "suspended")
 
     def _keep(self):
         """Take a cancellation back: before its day, or after it within the grace period."""
@@ -261,9 +249,6 @@ class SaasInstance(models.Model):
             lambda each: each.state in ("active", "suspended") and each.end_date == self.end_date
         )
         (self | copies).end_date = False
-        subscription = self._get_subscription()
-        if subscription:
-            subscription.auto_renew = True
 
     def _can_undelete(self):
         """Tell whether its customer may bring it back."""
@@ -284,15 +269,8 @@ class SaasInstance(models.Model):
         return super()._apply_archive(request)
 
     def _apply_undelete(self, request):
-        cancelled = bool(self.end_date)
         self.write({"end_date": False, "undelete_until": False})
-        result = super()._apply_undelete(request)
-        subscription = self._get_subscription()
-        if cancelled and subscription and subscription.state == "closed":
-            # When its time is over, the next run asks for the payment, as of every other one.
-            state = "active" if subscription.paid_until else "trial"
-            subscription._set_state(state, auto_renew=True)
-        return result
+        return super()._apply_undelete(request)
 
     @api.model
     def _cron_end(self):
@@ -304,6 +282,6 @@ class SaasInstance(models.Model):
         for instance in ended.filtered(lambda each: not each.request_id):
             try:
                 with self.env.cr.savepoint():
-                    instance._end_now()
+                    instance._ask("archive", {}, "active", "suspended")
             except UserError as error:
                 instance.problem = str(error)
