@@ -45,17 +45,12 @@ class SaasInstance(models.Model):
         :param bool anyway: also when more is used than the plan allows
         """
         self._check_plan(plan, anyway=anyway)
-        subscription = self._get_plan_subscription()
+        subscription = self.subscription_id
         if subscription and subscription.state != "closed":
             # What is paid already counts: it writes the instance's plan, too.
             subscription._change_plan(plan)
         else:
             self.plan_id = plan
-
-    def _get_plan_subscription(self):
-        """Return the subscription that the plan is paid by, False without one."""
-        self.ensure_one()
-        return "subscription_id" in self._fields and self["subscription_id"]
 
     def _check_plan(self, plan, *, anyway=False):
         """Refuse a plan that is no other one, or that allows less than is used."""
