@@ -109,6 +109,12 @@ class TestBilling(SubscriptionCase):
         subscription.invoice_ids._invoice_paid_hook()
         subscription._count_paid()
         self.assertEqual(str(subscription.paid_until), "2027-02-01")
+        subscription.action_close()
+        self.go_to("2027-03-01")
+        subscription.invoice_ids._invoice_paid_hook()
+        self.assertEqual(
+            (subscription.state, str(subscription.paid_until)), ("closed", "2027-02-01")
+        )
 
     def test_a_payment_that_no_hook_told_of_is_counted_by_the_work_of_the_hour(self):
         subscription = self.paying()
