@@ -44,7 +44,7 @@ class SaasAccessRequest(models.Model):
         copy=False,
     )
     until = fields.Datetime(readonly=True, copy=False, tracking=True)
-    answered_by_id = fields.Many2one("res.users", "Answered By", readonly=True, copy=False)
+    answered_by_id = fields.Many2one("res.users", readonly=True, copy=False)
     answered = fields.Datetime("Answered On", readonly=True, copy=False)
     log_ids = fields.One2many("saas.access.log", "access_id", "Logins", readonly=True)
 

@@ -4,6 +4,7 @@ from odoo.fields import Domain
 
 MAX_LISTED = 200  # backups of a database that other machines are told, the newest first
 
+
 class SaasDatabase(models.Model):
     """A hosted database's backups, and how it comes back from one."""
 

@@ -24,9 +24,7 @@ class TestHost(LifeCase):
         )
         self.back_up()
         self.back_up(state="failed")
-        [row] = [
-            row for row in self.agent_host().inventory()["databases"] if row["name"] == "acme"
-        ]
+        [row] = [row for row in self.agent_host().inventory()["databases"] if row["name"] == "acme"]
         [snapshot] = row["snapshots"]
         self.assertEqual((snapshot["snapshot"], snapshot["keep_until"]), (hidden, None))
         self.assertEqual(snapshot["taken_at"], "2026-01-31 08:00:00")
