@@ -219,11 +219,12 @@ def test_crons_run_for_active_databases_only(hosted: GatedOdoo, routes: Routes) 
                 "UPDATE ir_cron SET lastcall = NULL, nextcall = '2020-01-01' WHERE cron_name = %s",
                 name,
             )
-        with postgres.cursor() as cr:
-            for label in labels:
-                cr.execute("SELECT pg_notify('cron_trigger', %s)", [hosted.database(label)])
 
     def ran(label: str) -> bool:
+        # Again and again: nobody hears it while the cron thread opens its connection anew.
+        with postgres.cursor() as cr:
+            for each in (UNROUTED, BIRCH, CEDAR):
+                cr.execute("SELECT pg_notify('cron_trigger', %s)", [hosted.database(each)])
         query = "SELECT lastcall FROM ir_cron WHERE cron_name = %s"
         return bool(hosted.sql(label, query, name)[0][0])
 

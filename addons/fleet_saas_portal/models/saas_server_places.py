@@ -2,7 +2,11 @@ from odoo import api, fields, models
 
 
 class SaasServer(models.Model):
-    """Room as stored figures, which graphs can add up."""
+    """Room as stored figures, which graphs can add up.
+
+    They are those of the last answer: were they of now, every new instance would write the row
+    that the scheduled actions write too, and wait for them.
+    """
 
     _inherit = "saas.server"
 
@@ -14,7 +18,7 @@ class SaasServer(models.Model):
         help="How many databases still fit; 0 when the server does not tell.",
     )
 
-    @api.depends("instance_ids.state", "capacity", "max_instances")
+    @api.depends("capacity", "last_contact", "max_instances")
     def _compute_places(self):
         for server in self:
             known = server.max_instances or "free_places" in (server.capacity or {})
