@@ -303,4 +303,5 @@ class TestSubscription(SubscriptionCase):
     def test_room_on_a_server_is_a_figure_that_graphs_can_add_up(self):
         self.server.max_instances = 5
         self.make_active()
+        self.server._write_contact()
         self.assertEqual((self.server.places_used, self.server.places_free), (1, 4))
