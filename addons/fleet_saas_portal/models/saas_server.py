@@ -265,7 +265,10 @@ class SaasServer(models.Model):
     def _synchronize(self):
         """Ask this server, under the client's time limit, and write what it says."""
         self.ensure_one()
-        self._take_answer(*self._ask_all())
+        answer, error = self._ask_all()
+        # Nothing was written yet: the button only waits until the scheduled actions have.
+        self._wait_alone()
+        self._take_answer(answer, error)
 
     def _ask_all(self):
         """Ask for capabilities and inventory; return them, or None and why there are none."""
