@@ -182,6 +182,22 @@ def test_clones_killed_at_random_moments_end_finished_and_leave_nothing(server, 
     assert hidden(server) == set()
 
 
+def test_a_rename_that_a_killed_runner_had_sent_last_is_taken_for_ones_own(server, name):
+    from hosting.errors import HostingError
+    from hosting.names import hidden_name
+    from hosting.postgres import Mark
+
+    cluster, hidden_copy = server.host.cluster, hidden_name("test")
+    mark = Mark(server.uuid, "hosted", uuid="its-own", operation=7)
+    cluster.create_empty(hidden_copy, mark=mark)
+    cluster.publish(hidden_copy, name, mark=mark)
+    cluster.publish(hidden_copy, name, mark=mark)
+    with pytest.raises(HostingError) as raised:
+        cluster.publish(hidden_copy, name, mark=Mark(server.uuid, "hosted", uuid="another"))
+    assert raised.value.code == "no_database"
+    cluster.drop(name, server=server.uuid)
+
+
 def test_a_runner_that_dies_again_and_again_gives_up_and_undoes(server, template, name):
     operation = server.submit("create", name, create_request(template))
     for _time in range(5):

@@ -306,6 +306,10 @@ class Cluster:
             except (psycopg2.errors.DuplicateDatabase, psycopg2.errors.UniqueViolation) as error:
                 raise HostingError("name_taken", name=new_name) from error
             except psycopg2.errors.InvalidCatalogName as error:
+                # What a runner that was killed had sent last may have been done only now.
+                renamed = self.facts(new_name)
+                if renamed and renamed.mark == mark:
+                    return
                 raise HostingError("no_database", name=name) from error
             except psycopg2.errors.ObjectInUse as error:
                 if attempt == TRIES - 1:
