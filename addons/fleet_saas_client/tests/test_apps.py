@@ -167,8 +167,6 @@ class TestApps(SaasCase):
             self.find("mail").button_uninstall()
 
     def test_an_uploaded_twin_does_not_take_the_addons_place(self):
-        if "imported" not in self.modules._fields:
-            self.skipTest("base_import_module is not installed")
         self.sign()
         with self.refused("stay while"):
             self.ours.write({"imported": True})
