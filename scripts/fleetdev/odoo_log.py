@@ -8,6 +8,7 @@ LINE = re.compile(
 RESULT = re.compile(r"(?P<failed>\d+) failed, (?P<errors>\d+) error\(s\) of (?P<total>\d+) tests")
 SKIPPED = re.compile(r"\bskipped\b(?! 0)", re.IGNORECASE)
 BAD_LEVELS = ("WARNING", "ERROR", "CRITICAL")
+SHOWN_LINES = 40
 # Each with the reason why it is no fault of ours.
 EXPECTED = (
     # Odoo tries it for its reports; neither the demo nor the tests print with wkhtmltopdf.
@@ -17,21 +18,22 @@ EXPECTED = (
 
 
 def unexpected(text, allowed=()):
-    """Return the lines of level WARNING and above that no pattern allows, each with its following lines.
+    """Return the entries of level WARNING and above that no pattern allows.
 
-    :param allowed: more patterns, of one run.
+    :param allowed: more patterns, of one run; each is looked for in the line and what follows it
     """
     patterns = (*EXPECTED, *(re.compile(pattern) for pattern in allowed))
-    found = []
+    entries = [[]]
     for line in text.splitlines():
-        match = LINE.match(line)
-        if not match:
-            if found and found[-1][0] and len(found[-1][1]) < 40:
-                found[-1][1].append(line)
-            continue
-        bad = match["level"] in BAD_LEVELS and not any(pattern.search(line) for pattern in patterns)
-        found.append((bad, [line]))
-    return ["\n".join(lines) for bad, lines in found if bad]
+        if LINE.match(line):
+            entries.append([])
+        entries[-1].append(line)
+    return [
+        "\n".join(lines[:SHOWN_LINES])
+        for lines in entries[1:]
+        if LINE.match(lines[0])["level"] in BAD_LEVELS
+        and not any(pattern.search("\n".join(lines)) for pattern in patterns)
+    ]
 
 
 def counts(text):

@@ -19,6 +19,9 @@ ALLOWED = (
     r"odoo\.addons\.fleet_saas_server\.hosting\.",
     r"odoo\.(http|service\.server|modules\.registry): ",
     r"odoo\.addons\.base\.models\.ir_cron: ",
+    # Anybody else names the cause in the last line of the traceback.
+    r"psycopg2\.(OperationalError|InterfaceError|errors\.AdminShutdown)",
+    r"terminating connection|server closed the connection|connection (already )?closed",
 )
 
 
