@@ -23,6 +23,8 @@ from .results import Result, summarise
 
 STAGE_S = 1500
 WORKERS = 2
+REASON_LINES = 6  # of a test's message
+REASON_WIDTH = 300
 
 
 def run():
@@ -43,11 +45,13 @@ def _stages(browser_missing):
     no_browser = Result("tests/browser", failed=1, problems=[f"   ! {browser_missing}"])
     return (
         lambda: _stage("Linters", lint.run),
-        lambda: _pytest("fleet"),
         lambda: _pytest("hosting", "operations", _hosting(operations=True)),
+        lambda: _pytest("fleet", "commands", _fleet("commands")),
         lambda: _stage("Addon tests", _addon_tests),
         lambda: [no_browser] if browser_missing else _pytest("browser"),
+        lambda: _pytest("fleet", "portal", _fleet("portal")),
         lambda: _pytest("hosting", "the package", _hosting(operations=False)),
+        lambda: _pytest("fleet", "hosting", _fleet("hosting")),
         lambda: _stage("Odoo's linters", _test_lint),
         lambda: _pytest("remote"),
         lambda: _pytest("trust"),
@@ -99,6 +103,25 @@ def _hosting(operations):
     ]
 
 
+# About as long as each other; a file that none of them names is in the last one.
+FLEET = {
+    "commands": re.compile("_cli(_|$)|_demo"),
+    "hosting": re.compile("_hosting|_gate|_odoo_fleet"),
+    "portal": re.compile(""),
+}
+
+
+def _fleet(part):
+    """Return the files of one part of ``tests/fleet``: processes and databases of their own."""
+    return [
+        path for path in sorted((paths.TESTS / "fleet").glob("test_*.py")) if _part(path) == part
+    ]
+
+
+def _part(path):
+    return next(part for part, pattern in FLEET.items() if pattern.search(path.stem))
+
+
 def _pytest(folder, part="", files=()):
     """Run the tests of one folder below ``tests/``, or only ``files`` of it, called ``part``."""
     name = f"tests/{folder}" + (f" ({part})" if part else "")
@@ -142,10 +165,13 @@ def _read_report(name, report, log):
     if not report.exists():
         return Result(name, failed=1, problems=[f"   ! {name} did not finish", shell.tail(log, 40)])
     suite = ElementTree.parse(report).getroot().find("testsuite")
+    name = f"{name} in {float(suite.get('time')):.0f} s"
     total, failures, errors, skipped = (
         int(suite.get(key)) for key in ("tests", "failures", "errors", "skipped")
     )
-    problems = [shell.tail(log, 80)] if failures or errors else []
+    # First of all what failed and why: whoever keeps this output may cut it in the middle.
+    problems = [*_reasons(suite)]
+    problems += [shell.tail(log, 80)] if failures or errors else []
     if not total:
         problems.append(f"   ! {name}: no test ran")
     if skipped:
@@ -153,6 +179,17 @@ def _read_report(name, report, log):
         problems.append(shell.tail(log, 20))
     failed = failures + errors + skipped
     return Result(name, passed=total - failed, failed=failed, problems=problems)
+
+
+def _reasons(suite):
+    """Give a sentence for each test that failed: its name, and how its message begins."""
+    for case in suite.iter("testcase"):
+        for kind in ("failure", "error", "skipped"):
+            for found in case.findall(kind):
+                text = found.get("message") or found.text or ""
+                lines = [line[:REASON_WIDTH] for line in text.strip().splitlines() if line.strip()]
+                said = "\n     ".join(lines[:REASON_LINES])
+                yield f"   ! {case.get('classname')}::{case.get('name')} ({kind})\n     {said}"
 
 
 def _leftovers(pid, tests):

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,40 +18,52 @@ from fleetdev import databases
 
 pytestmark = pytest.mark.timeout(580)
 ACME = f"acme{os.getpid()}"  # one PostgreSQL serves several runs of the tests
-# How each example begins, in an order in which all work; ``>`` is what none of them shows.
+# How each example begins; ``>`` is what none of them shows. The lines of one paragraph work at the
+# same time, in an order in which all paragraphs work.
 STORY = """
 create acme
 template build
 provision customers.csv
+adopt acme-old
+
 backup acme
 snapshot acme
+release acme-old
+
 clone acme
 export acme
-import acme.zip
 restore acme
-> restore acme --yes
 verify acme
 drill acme
 kit acme
+
+rename acme-test
+import acme.zip
+> restore acme --yes
+
 revert acme
+> archive acme-back --yes
+
 suspend acme
+> backup acme-back
+
 resume acme
+drop acme-back
+
 archive acme
+
 undelete acme
+
 parameters acme
 administrator acme
 modules install
-rename acme-test
-adopt acme-old
-release acme-old
-> archive acme-back --yes
-> backup acme-back
-drop acme-back
+
 list
 info acme
 wait 1
 reconcile
 """
+AT_ONCE = 3
 ASKING = ("restore", "revert", "suspend", "archive", "drop", "release", "template")
 
 
@@ -87,18 +100,27 @@ def test_every_verb_does_what_the_example_in_its_help_says(
     assert [example.split()[0] for example in examples] == verbs
     (folder / "customers.csv").write_text(f"name,template\nbakery-{os.getpid()},blank\n")
     told = {}
-    for line in STORY.strip().splitlines():
-        words = line.removeprefix("> ")
-        if words == line:
-            (words,) = [example for example in examples if example.startswith(line)]
-        asks = ["--yes"] if words.split()[0] in ASKING else []
-        code, told[line], errors = shell.run(*shlex.split(words.replace("acme", ACME)), *asks)
-        assert code == (WAITING if "--no-wait" in words else DONE), (line, errors)
-        if "--no-wait" in words:
-            building = re.search(r"number (\d+)", errors)[1]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for paragraph in STORY.strip().split("\n\n"):
+            lines = {line: _words(line, examples) for line in paragraph.splitlines()}
+            ends = {line: pool.submit(shell.run, *words) for line, words in lines.items()}
+            for line, words in lines.items():
+                code, told[line], errors = ends[line].result()
+                assert code == (WAITING if "--no-wait" in words else DONE), (line, errors)
+                if "--no-wait" in words:
+                    building = re.search(r"number (\d+)", errors)[1]
     shell.do("wait", building)
     assert {line.split()[0] for line in told} >= set(verbs)
     _check_effects(shell, told)
+
+
+def _words(line: str, examples: list[str]) -> list[str]:
+    """Return the command line that a line of the story stands for."""
+    words = line.removeprefix("> ")
+    if words == line:
+        (words,) = [example for example in examples if example.startswith(line)]
+    asks = ["--yes"] if words.split()[0] in ASKING else []
+    return [*shlex.split(words.replace("acme", ACME)), *asks]
 
 
 def _check_effects(shell: Shell, told: dict[str, str]) -> None:
