@@ -81,8 +81,25 @@ class SaasDatabase(models.Model):
     def _compute_operation_ids(self):
         for database in self:
             database.operation_ids = self.env["saas.operation"].search(
-                Domain("target", "=", database.name), limit=80
+                database._get_operations_domain(), limit=80
             )
+
+    def _get_operations_domain(self):
+        """Return which operations were on this database, whatever its name was at that time.
+
+        A name that was another database's before, or is now, brings none of that one's.
+        """
+        self.ensure_one()
+        if not self.id:
+            return Domain.FALSE
+        own = Domain("res_model", "=", self._name) & Domain("res_id", "=", self.id)
+        backups = Domain("res_model", "=", "saas.backup") & Domain(
+            "res_id", "in", self.sudo().backup_ids.ids
+        )
+        named = Domain("target", "=", self.name) & Domain("res_model", "!=", self._name)
+        if self.state in GONE:
+            return own | backups
+        return own | backups | (named & Domain("create_date", ">=", self.create_date))
 
     def _set_state(self, state, **values):
         """Change the state along `TRANSITIONS`, with whatever else changes with it."""

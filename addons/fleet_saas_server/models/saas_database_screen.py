@@ -36,7 +36,8 @@ class SaasDatabase(models.Model):
     @api.depends("name")
     def _compute_running_operation_id(self):
         found = self.env["saas.operation"].search(
-            self._get_operations_domain() & Domain("state", "in", ACTIVE), order="id DESC"
+            Domain("target", "in", self.mapped("name")) & Domain("state", "in", ACTIVE),
+            order="id DESC",
         )
         # The oldest one is the one that runs; the others wait for it.
         by_target = {operation.target: operation for operation in found}
@@ -48,18 +49,16 @@ class SaasDatabase(models.Model):
 
     @api.depends("name")
     def _compute_operation_count(self):
-        groups = self.env["saas.operation"]._read_group(
-            self._get_operations_domain(), ["target"], ["__count"]
-        )
-        counts = dict(groups)
         for database in self:
-            database.operation_count = counts.get(database.name, 0)
+            database.operation_count = self.env["saas.operation"].search_count(
+                database._get_operations_domain()
+            )
 
     @api.depends("name", "running_operation_id")
     def _compute_failed_operation_id(self):
         """The last operation, if it failed and nothing was done since."""
         groups = self.env["saas.operation"]._read_group(
-            self._get_operations_domain() & Domain("state", "not in", ACTIVE),
+            Domain("target", "in", self.mapped("name")) & Domain("state", "not in", ACTIVE),
             ["target"],
             ["id:max"],
         )
@@ -140,9 +139,6 @@ class SaasDatabase(models.Model):
         limit = fields.Datetime.subtract(fields.Datetime.now(), hours=hours)
         return not self.last_backup or self.last_backup < limit
 
-    def _get_operations_domain(self):
-        return Domain("target", "in", self.mapped("name"))
-
     # --- buttons
 
     def action_open(self):
@@ -188,7 +184,7 @@ class SaasDatabase(models.Model):
         }
 
     def action_view_operations(self):
-        """Show every operation on this database."""
+        """Show every operation on this database, also those under its former names."""
         self.ensure_one()
         return self._get_list_action("saas_operation_action", self._get_operations_domain())
 

@@ -123,6 +123,25 @@ class TestLife(LifeCase):
 
     # --- rename
 
+    def test_the_operations_of_a_database_stay_its_own_whatever_it_is_called(self):
+        backup = self.end(self.submit("backup"), "failed")
+        renamed = self.end(self.submit("rename", new_name="acme-two"))
+        later = self.submit("suspend", "acme-two", reason="Unpaid")
+        heir = self.hosted("acme")
+        foreign = self.submit("suspend", reason="Unpaid")
+        action = self.acme.action_view_operations()
+        found = self.operations.search(action["domain"])
+        self.assertEqual(found, later + renamed + backup)
+        self.assertEqual(self.acme.operation_count, 3)
+        self.assertEqual(self.acme.operation_ids, found)
+        # The heir of the name was not there when the backup was taken.
+        self.env.cr.execute(
+            "UPDATE saas_database SET create_date = create_date + interval '1 hour' WHERE id = %s",
+            [heir.id],
+        )
+        heir.invalidate_recordset()
+        self.assertEqual(heir.operation_ids, foreign)
+
     def test_a_new_name_is_reserved_as_soon_as_it_is_asked_for(self):
         operation = self.submit("rename", new_name="acme-two")
         self.assertEqual(operation.sources, ["acme-two"])
