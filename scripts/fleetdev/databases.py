@@ -60,21 +60,27 @@ def templates(*names):
 def template(name):
     """Return the name of the cached template database, made when it is not there."""
     parent, modules = TEMPLATES[name]
-    source = template(parent) if parent else None
-    identity = files.digest(
-        odoo_source.read()["identity"],
-        source or "",
-        PREPARE.get(name, ""),
-        *map(_module_identity, modules),
-    )[:8]
-    database = f"{postgres.prefix()}tpl_{name}_{identity}"
+    database = _version(name)
     if postgres.exists(database):
         return database
+    source = template(parent) if parent else None
     with files.setup_lock(f"template-{name}"):
         if not postgres.exists(database):
             drop_versions(name)
             _build(name, database, source, modules)
     return database
+
+
+def _version(name):
+    """Return what the template is called as long as nothing changes of what it is made of."""
+    parent, modules = TEMPLATES[name]
+    identity = files.digest(
+        odoo_source.read()["identity"],
+        _version(parent) if parent else "",
+        PREPARE.get(name, ""),
+        *map(_module_identity, modules),
+    )[:8]
+    return f"{postgres.prefix()}tpl_{name}_{identity}"
 
 
 def publish(building, database):
