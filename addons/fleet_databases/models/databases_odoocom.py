@@ -21,6 +21,7 @@ class DatabasesOdoocom(models.AbstractModel):
 
     _name = "databases.odoocom"
     _description = "Databases on Odoo.com"
+    _fleet_encrypted_parameters = (SECRET_PARAMETER,)  # see ../rotation.py
 
     # ------------------------------------------------------------------
     # Credentials

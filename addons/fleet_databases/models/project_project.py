@@ -34,6 +34,7 @@ FETCH_FIELDS = (
 
 class ProjectProject(models.Model):
     _inherit = "project.project"
+    _fleet_encrypted = {"database_api_key_secret": ()}  # see ../rotation.py
 
     database_hosting = fields.Selection(
         [

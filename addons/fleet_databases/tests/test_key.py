@@ -384,10 +384,16 @@ class TestKeysCommand(DatabasesCase):
         self.assertEqual(lost.returncode, 1, lost.stderr)
         self.assertIn("was encrypted with another encryption key", lost.stderr)
         self.assertIn("Nothing was changed", lost.stderr)
+        self.assertIn(f"parameter {SECRET_PARAMETER}", lost.stderr)
+        self.assertEqual(self.commit(tokens), before)
+        left = self.run_command("rotate", *options, "--skip-unreadable", keys=new)
+        self.assertEqual(left.returncode, 0, left.stderr)
+        self.assertIn("0 secret(s)", left.stdout)
+        self.assertIn(f"project.project.database_api_key_secret {project_id}: none", left.stderr)
         self.assertEqual(self.commit(tokens), before)
         result = self.run_command("rotate", *options, keys=f"{new},{old}")
         self.assertEqual(result.returncode, 0, result.stderr)
-        self.assertIn("2 API key(s)", result.stdout)
+        self.assertIn("2 secret(s)", result.stdout)
         self.assertEqual(
             [Vault([new]).decrypt(token) for token in self.commit(tokens)], [KEY, SECRET]
         )

@@ -27,6 +27,7 @@ class SaasKey(models.Model):
     _description = "Signing Key"
     _order = "id DESC"
     _rec_name = "kid"
+    _fleet_encrypted = {"secret": ()}
 
     kid = fields.Char("Key ID", required=True, readonly=True, copy=False)
     public = fields.Json(required=True, readonly=True, copy=False)

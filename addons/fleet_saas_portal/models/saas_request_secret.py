@@ -14,6 +14,7 @@ class SaasRequest(models.Model):
     """Arguments that nobody reads here, such as a password's hash: encrypted, until the end."""
 
     _inherit = "saas.request"
+    _fleet_encrypted = {"secrets": ()}
 
     secrets = fields.Text(readonly=True, copy=False, exportable=False, groups=NO_ACCESS)
 

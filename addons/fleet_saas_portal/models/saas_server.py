@@ -38,6 +38,7 @@ class SaasServer(models.Model):
     _description = "Hosting Server"
     _inherit = ["mail.thread", "mail.activity.mixin"]
     _order = "sequence, name, id"
+    _fleet_encrypted = {"api_key_secret": ()}
 
     name = fields.Char(required=True, tracking=True)
     sequence = fields.Integer(default=10, export_string_translation=False)

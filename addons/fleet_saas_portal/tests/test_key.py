@@ -7,6 +7,9 @@ from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
 from odoo.addons.base.tests.test_ir_cron import CronMixinCase
+from odoo.addons.fleet_databases.rotation import places, rotate
+from odoo.addons.fleet_databases.settings import secret_keys
+from odoo.addons.fleet_databases.vault import Vault, generate_key
 
 from ..models.saas_key import ANNOUNCED, SIGNS, STILL_ACCEPTED
 from .common import SaasCase
@@ -121,3 +124,46 @@ class TestKey(SaasCase, CronMixinCase):
         self.first.sudo().secret = "gAAAAA"
         with self.assertRaisesRegex(UserError, "fleet_secret_keys"):
             self.first._sign(issuer="p", audience="d", login="a")
+
+
+@tagged("post_install", "-at_install")
+class TestRotation(SaasCase):
+    """Another encryption key, for what the portal keeps encrypted."""
+
+    def test_after_a_rotation_the_new_key_alone_opens_what_the_portal_keeps(self):
+        self.server.api_key = "key-of-one"
+        key = self.env["saas.key"]._get_signing()
+        instance = self.make_active()
+        request = instance.request_ids[:1]
+        request._keep_secrets({"password_hash": "hashed"})
+        wizard = self.env["saas.instance.wizard"].create(
+            {"instance_id": instance.id, "kind": "administrator", "password": "typed by hand"}
+        )
+        self.env.flush_all()
+        columns = [
+            (self.server.sudo(), "api_key_secret"),
+            (key.sudo(), "secret"),
+            (request.sudo(), "secrets"),
+            (wizard.sudo(), "hashed"),
+        ]
+        former = Vault(secret_keys())
+        before = [former.decrypt(record[name]) for record, name in columns]
+        self.assertEqual(before[0], "key-of-one")
+        new = generate_key()
+        rotate(self.env, Vault([new, *secret_keys()]))
+        self.env.invalidate_all()
+        self.assertEqual([Vault([new]).decrypt(record[name]) for record, name in columns], before)
+
+    def test_every_column_for_encrypted_texts_is_known(self):
+        labels = {place.label for place in places(self.env.registry)}
+        self.assertGreaterEqual(
+            labels,
+            {
+                "parameter fleet_databases.odoocom_key_secret",
+                "project.project.database_api_key_secret",
+                "saas.instance.wizard.hashed",
+                "saas.key.secret",
+                "saas.request.secrets",
+                "saas.server.api_key_secret",
+            },
+        )

@@ -25,6 +25,7 @@ class SaasInstanceWizard(models.TransientModel):
 
     _name = "saas.instance.wizard"
     _description = "Operation on an Instance"
+    _fleet_encrypted = {"hashed": ()}
     _inherit = ["saas.instance.asking"]
 
     instance_id = fields.Many2one("saas.instance", required=True, readonly=True, ondelete="cascade")

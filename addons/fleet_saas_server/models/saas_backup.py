@@ -23,6 +23,7 @@ class SaasBackup(models.Model):
     _description = "Backup"
     _inherit = ["saas.operation.owner"]
     _order = "taken_at DESC, id DESC"
+    _fleet_encrypted_parameters = (SIGNING_KEY,)  # see fleet_databases/rotation.py
     _rec_name = "backup"
 
     backup = fields.Char("Number", required=True, readonly=True, copy=False, index=True)

@@ -26,6 +26,7 @@ class SaasBackupPlace(models.Model):
     _name = "saas.backup.place"
     _description = "Backup Place"
     _order = "sequence, id"
+    _fleet_encrypted = {"secret": ()}  # see fleet_databases/rotation.py
 
     name = fields.Char(required=True, translate=True)
     active = fields.Boolean(default=True)

@@ -12,6 +12,7 @@ class SaasBackupRepository(models.Model):
     _description = "Backup Repository"
     _order = "database_id, id"
     _rec_name = "location"
+    _fleet_encrypted = {"secret": ()}  # see fleet_databases/rotation.py
 
     database_id = fields.Many2one(
         "saas.database", required=True, readonly=True, index=True, ondelete="restrict"

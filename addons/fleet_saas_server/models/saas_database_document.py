@@ -10,6 +10,7 @@ class SaasDatabase(models.Model):
     """What a hosted database was told of its plan, so that it can be told again."""
 
     _inherit = "saas.database"
+    _fleet_encrypted_parameters = (DOCUMENT_KEY,)  # see fleet_databases/rotation.py
 
     document = fields.Json(
         "Plan and Limits",

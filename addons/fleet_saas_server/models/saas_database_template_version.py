@@ -26,6 +26,7 @@ class SaasDatabaseTemplateVersion(models.Model):
     _name = "saas.database.template.version"
     _description = "Version of a Database Template"
     _order = "template_id, number DESC"
+    _fleet_encrypted = {"edit_password": ()}  # see fleet_databases/rotation.py
 
     template_id = fields.Many2one(
         "saas.database.template", required=True, readonly=True, index=True, ondelete="restrict"

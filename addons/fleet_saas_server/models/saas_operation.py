@@ -28,6 +28,7 @@ class SaasOperation(models.Model):
     _description = "Operation"
     _inherit = ["mail.thread", "mail.activity.mixin"]
     _order = "id DESC"
+    _fleet_encrypted = {"request": ("password", "link_key")}  # see fleet_databases/rotation.py
 
     name = fields.Char(compute="_compute_name")
     kind = fields.Selection("_selection_kind", required=True, readonly=True, index=True)

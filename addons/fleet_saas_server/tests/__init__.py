@@ -7,6 +7,7 @@ from . import (
     test_health,
     test_host,
     test_i18n,
+    test_keys,
     test_life,
     test_mail_server,
     test_readme,
