@@ -17,6 +17,7 @@
         "security/saas_customer_rules.xml",
         "security/saas_access_rules.xml",
         "security/saas_subscription_rules.xml",
+        "security/saas_notice_rules.xml",
         "data/ir_cron_data.xml",
         "data/ir_cron_customer_data.xml",
         "data/mail_template_invitation.xml",
@@ -25,6 +26,7 @@
         "data/mail_template_access.xml",
         "data/ir_cron_subscription_data.xml",
         "data/mail_template_data.xml",
+        "data/ir_cron_notice_data.xml",
         "data/saas_template_data.xml",
         "data/saas_plan_data.xml",
         "views/saas_request_views.xml",
@@ -56,6 +58,7 @@
         "views/saas_signup_menus.xml",
         "views/saas_instance_bulk_views.xml",
         "views/saas_instance_found_views.xml",
+        "views/saas_notice_views.xml",
     ],
     "assets": {
         "web.assets_frontend": [

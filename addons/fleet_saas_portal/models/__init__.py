@@ -46,3 +46,5 @@ from . import saas_instance_subscription
 from . import saas_audit_line
 from . import saas_server_places
 from . import res_partner_subscription
+from . import saas_notice
+from . import saas_notice_delivery

@@ -160,7 +160,8 @@ class SaasInstance(models.Model):
             batch = instances[start : start + BATCH]
             for instance in batch:
                 instance._tell()
-            Cron._commit_progress(len(batch))
+            if not Cron._commit_progress(len(batch)):
+                return
 
     def _tell(self):
         """Ask the server to sign and write the document, if it says something new."""
