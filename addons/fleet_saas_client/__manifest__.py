@@ -12,6 +12,7 @@
     "depends": ["base_setup", "mail", "web"],
     "external_dependencies": {"python": ["cryptography", "PyJWT"]},
     "data": [
+        "security/saas_client_groups.xml",
         "security/ir.model.access.csv",
         "data/ir_cron_data.xml",
         "views/saas_access_views.xml",

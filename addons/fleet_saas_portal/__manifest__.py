@@ -58,6 +58,7 @@
         "views/saas_signup_menus.xml",
         "views/saas_instance_bulk_views.xml",
         "views/saas_instance_found_views.xml",
+        "views/saas_instance_monitor_views.xml",
         "views/saas_notice_views.xml",
     ],
     "assets": {

@@ -18,6 +18,7 @@
         "data/saas_backup_data.xml",
         "data/saas_template_data.xml",
         "data/saas_life_data.xml",
+        "data/saas_export_data.xml",
         "views/saas_operation_views.xml",
         "wizards/saas_database_create_wizard_views.xml",
         "views/saas_database_views.xml",

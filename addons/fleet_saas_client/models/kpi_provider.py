@@ -11,14 +11,35 @@ FIGURES = SQL("""
 """)
 
 
+MONITOR = "fleet_saas_client.group_monitor"
+
+
 class KpiProvider(models.AbstractModel):
     _inherit = "kpi.provider"
+
+    def _register_hook(self):
+        """Let who only monitors read the figures of every app, without a right to its records.
+
+        The method on the class itself is called before those of all modules, in whatever order they
+        were loaded: each of them reads its figures with the environment that it is given.
+        """
+        super()._register_hook()
+        cls = type(self)
+
+        @api.model
+        def get_kpi_summary(self):
+            provider = self.sudo() if self.env.user.has_group(MONITOR) else self
+            return super(cls, provider).get_kpi_summary()
+
+        cls.get_kpi_summary = get_kpi_summary
 
     @api.model
     def get_kpi_summary(self):
         result = super().get_kpi_summary()
         # Figures about the use of a database are for who hosts it; without one there is nobody.
-        if self.env.user._is_internal() and self.env["saas.client"]._get_standing().is_enforced:
+        user = self.env.user
+        may_see = user._is_internal() or user.has_group(MONITOR)
+        if may_see and self.env["saas.client"]._get_standing().is_enforced:
             result.extend(self._get_saas_figures())
         return result
 

@@ -1,6 +1,8 @@
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import fields
+from odoo.exceptions import AccessError
 from odoo.tests import new_test_user, tagged
 
 from .common import SaasCase
@@ -48,3 +50,48 @@ class TestKpi(SaasCase):
         self.sign()
         customer = new_test_user(self.env, "customer", groups="base.group_portal")
         self.assertFalse([key for key in self.figures(customer) if "saas_client" in key])
+
+    def monitor(self):
+        """Return the provider's user, as the hosting server switches it on."""
+        user = self.env.ref("fleet_saas_client.user_monitor")
+        user.active = True
+        return user
+
+    def test_who_monitors_reads_figures_and_users_and_counts_for_no_limit(self):
+        before = self.count()
+        self.sign(limits={"users": before})
+        monitor = self.monitor()
+        self.assertTrue(monitor.share)
+        self.assertEqual(self.count(), before)
+        self.assertEqual(self.figures(monitor)["saas_client.users"], before)
+        fields_read = ["login", "name", "active", "share", "login_date"]
+        users = self.env["res.users"].with_user(monitor)
+        logins = [row["login"] for row in users.search_read([("share", "=", False)], fields_read)]
+        self.assertIn("admin", logins)
+
+    def test_who_monitors_reads_no_records(self):
+        monitor = self.monitor()
+        for model in ("res.partner", "ir.cron", "mail.mail", "ir.config_parameter"):
+            with self.subTest(model=model), self.assertRaises(AccessError):
+                self.env[model].with_user(monitor).search([], limit=1).mapped("display_name")
+        with self.assertRaises(AccessError):
+            self.env.ref("base.user_admin").with_user(monitor).write({"name": "x"})
+
+    def test_the_figures_of_every_app_are_read_whatever_was_loaded_last(self):
+        provider = self.env["kpi.provider"]
+        seen = []
+
+        def get_kpi_summary(self):
+            seen.append(self.env.su)
+            return []
+
+        with patch.object(type(provider).mro()[1], "get_kpi_summary", get_kpi_summary):
+            provider.with_user(self.monitor()).get_kpi_summary()
+            provider.with_user(self.env.ref("base.user_admin")).get_kpi_summary()
+        self.assertEqual(seen, [True, False])
+
+    def test_a_tenant_who_makes_the_monitor_a_colleague_has_one_user_more(self):
+        monitor = self.monitor()
+        self.sign(limits={"users": self.count()})
+        with self.refused("users"):
+            monitor.write({"group_ids": [(4, self.env.ref("base.group_user").id)]})

@@ -12,6 +12,7 @@ from . import (
     test_document,
     test_instance,
     test_key,
+    test_monitor,
     test_notice,
     test_operate,
     test_request,

@@ -1,1 +1,1 @@
-from . import archive, kit
+from . import archive, export, kit

@@ -26,16 +26,21 @@ class ArchiveController(http.Controller):
         path = operation and archive_work.export_path(operation._get_host(), operation.archive_file)
         if not path:
             raise NotFound
-        facts = os.stat(path)
-        stream = http.Stream(
-            type="path",
-            path=str(path),
-            mimetype="application/zip",
-            download_name=path.name,
-            etag=f"{facts.st_mtime_ns}-{facts.st_size}",
-            last_modified=facts.st_mtime,
-            size=facts.st_size,
-        )
-        response = stream.get_response(as_attachment=True)
-        response.headers["Cache-Control"] = "no-store"
-        return response
+        return send(path)
+
+
+def send(path):
+    """Return a response with an archive, the rest of it after a broken download."""
+    facts = os.stat(path)
+    stream = http.Stream(
+        type="path",
+        path=str(path),
+        mimetype="application/zip",
+        download_name=path.name,
+        etag=f"{facts.st_mtime_ns}-{facts.st_size}",
+        last_modified=facts.st_mtime,
+        size=facts.st_size,
+    )
+    response = stream.get_response(as_attachment=True)
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -13,7 +13,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -115,7 +115,7 @@ def _owner_only(path: str, flags: int) -> int:
 
 
 def remove_old(host: Host, *, used: Iterable[str] = ()) -> list[str]:
-    """Remove what is older than a day in both folders, except ``used``; return the names."""
+    """Remove what is over in both folders, a day after its time stamp, except ``used``."""
     limit = time.time() - KEPT_S
     removed = []
     for folder in (exports(host), uploads(host)):
@@ -139,8 +139,12 @@ def _remove(path: Path) -> None:
 
 def check_room(context: Context) -> dict[str, Any]:
     """Find the database and refuse when its archive would not fit."""
+    return room_for(context, place.locate(context))
+
+
+def room_for(context: Context, physical: str) -> dict[str, Any]:
+    """Raise ``export_full`` when the archive of a database would not fit."""
     host = context.host
-    physical = place.locate(context)
     facts = host.cluster.facts(physical)
     count, size = files.usage(host.filestore(physical))
     needed = size + (facts.size if facts else 0) // _PACKED
@@ -156,10 +160,17 @@ def check_room(context: Context) -> dict[str, Any]:
 
 
 def write_archive(context: Context) -> dict[str, Any]:
-    """Write the archive; it has its name only when it is complete."""
+    """Write the archive; it is kept for a day."""
+    return save(context, place.locate(context))
+
+
+def save(context: Context, physical: str, keep_s: int = KEPT_S) -> dict[str, Any]:
+    """Write the archive of a database; it has its name only when it is complete.
+
+    :param keep_s: for how long it is kept
+    """
     remove_archive(context)
     host, target = context.host, context.request["target"]
-    physical = place.locate(context)
     file = f"{target}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(4)}.zip"
     context.note(file=file)
     failpoint("archive.noted")
@@ -179,11 +190,22 @@ def write_archive(context: Context) -> dict[str, Any]:
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     missing = len(done.missing)
-    return {"bytes": done.size, "files": done.files, "missing": missing, "until": _until()}
+    until = _keep(exports(host) / file, keep_s)
+    return {"bytes": done.size, "files": done.files, "missing": missing, "until": until}
 
 
-def _until() -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() + KEPT_S))
+def _keep(path: Path, seconds: int) -> str:
+    """Have a file stay for so long; return its end, UTC. `remove_old` goes by its time stamp."""
+    until = time.time() + seconds
+    os.utime(path, (until - KEPT_S,) * 2)
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(until))
+
+
+def remove_exports(host: Host, names: Iterable[object]) -> None:
+    """Remove archives by their names, before their time."""
+    for name in names:
+        if path := export_path(host, name):
+            path.unlink(missing_ok=True)
 
 
 def remove_archive(context: Context) -> None:
@@ -268,7 +290,7 @@ IMPORT = (
     Step("reserve", clone.reserve_name),
     Step("load", load_upload, undo=forget_load),
     *(
-        Step(step.name, step.run, undo=step.undo, restart="load" if step.restart else "")
+        replace(step, restart="load" if step.restart else "")
         for step in clone.STEPS
         if step.name not in ("reserve", "copy")
     ),

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
-from . import activate, capacity, document, files, personalise, pool, seal, verify
+from . import activate, capacity, document, files, monitor, personalise, pool, seal, verify
 from .contract import Argument, choice, flag, mapping, name
 from .doors import first_request
 from .engine import Context, Plan, Step
@@ -168,13 +168,17 @@ def personalise_copy(context: Context) -> dict[str, Any]:
         if request.get("document"):
             with connection.cursor() as cr:
                 document.put_content(context, cr, request["uuid"], request["document"])
+        told = {}
+        if request.get("monitor"):
+            with connection.cursor() as cr:
+                told["monitor"] = monitor.put(cr, request["monitor"])
         given = request.get("personal") or {}
         own = {
             "base_url": context.host.url(request["target"]),
             "password_hash": context.secrets.get("password_hash", ""),
         }
         personalise.personalise(connection, personalise.Personal.from_request(given | own))
-    return {"url": own["base_url"]}
+    return {"url": own["base_url"]} | told
 
 
 def publish(context: Context) -> dict[str, Any]:
@@ -256,6 +260,7 @@ CREATE = {
     "purpose": Argument(choice(*PURPOSES), default="customer"),
     "personal": PERSONAL,
     "document": Argument(document.check_content, default={}),
+    "monitor": monitor.KEY,
     "activate": Argument(flag, default=True),
     "from_pool": Argument(flag, default=True),
 }

@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg2.errors
 
-from . import files, place
+from . import files, monitor, place
 from .contract import Argument, flag
 from .doors import first_request, restore_all, set_all
 from .engine import Context, Plan, Step
@@ -311,10 +311,12 @@ def _note_routes(context: Context) -> dict[str, Any]:
 
 
 def _release(context: Context) -> dict[str, Any]:
-    """Take our mark off; the database and its files stay as they are."""
+    """Take our mark off, and the key that reads its figures; it stays as it is otherwise."""
     name = context.request["target"]
     marked = context.host.cluster.marks().get(name)
     if marked and marked.uuid == context.request["uuid"]:
+        with context.host.cluster.cursor(name) as cr:
+            monitor.forget(cr)
         context.host.cluster.give_back(name)
     return {"physical": name}
 

@@ -37,3 +37,5 @@ from . import saas_database_template_archive
 from . import saas_upload
 from . import saas_database_kit
 from . import saas_backup_forget
+from . import saas_database_export
+from . import saas_database_monitor

@@ -10,6 +10,7 @@ from .saas_database_life import LIVING
 from .saas_errors import words
 
 TAKING_IN = ("import_archive", "template_import")
+GIVING_AWAY = ("export", "export_archive")
 
 
 class SaasDatabase(models.Model):
@@ -74,7 +75,7 @@ class SaasDatabase(models.Model):
 
     @api.autovacuum
     def _gc_archives(self):
-        """Remove archives that waited for a day, except those that an operation still needs."""
+        """Remove archives whose time is over, except those that an operation still needs."""
         operations = self.env["saas.operation"].search(
             [("kind", "in", TAKING_IN), ("state", "in", ACTIVE)]
         )
@@ -92,7 +93,7 @@ class SaasOperation(models.Model):
         """Name the finished archive while it is there."""
         host = self._get_host()
         for operation in self:
-            done = operation.kind == "export_archive" and operation.state == "done"
+            done = operation.kind in GIVING_AWAY and operation.state == "done"
             file = operation.result.get("write", {}).get("file") if done else None
             operation.archive_file = file if archive_work.export_path(host, file) else False
 
