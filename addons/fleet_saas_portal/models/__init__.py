@@ -10,6 +10,7 @@ from . import saas_instance_members
 from . import saas_instance_customer
 from . import saas_request
 from . import saas_request_work
+from . import saas_request_labels
 from . import res_partner
 from . import saas_request_secret
 from . import saas_server_capacity

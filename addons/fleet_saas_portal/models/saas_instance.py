@@ -90,7 +90,6 @@ class SaasInstance(models.Model):
         index=True,
         tracking=True,
         copy=False,
-        group_expand=True,
     )
     deadline = fields.Datetime(readonly=True, copy=False, help="Until when this may take.")
     problem = fields.Char(readonly=True, copy=False)

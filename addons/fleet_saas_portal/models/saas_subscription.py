@@ -94,7 +94,6 @@ class SaasSubscription(models.Model):
         default="trial",
         index=True,
         copy=False,
-        group_expand=True,
     )
     state_since = fields.Date(readonly=True, copy=False, default=fields.Date.today)
     start = fields.Date(required=True, readonly=True, default=fields.Date.today)

@@ -16,6 +16,7 @@ from . import (
     test_notice,
     test_operate,
     test_request,
+    test_request_labels,
     test_server,
     test_signup,
     test_start,

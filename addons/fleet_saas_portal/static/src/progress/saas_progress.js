@@ -4,7 +4,7 @@ import { registry } from "@web/core/registry";
 import { useService } from "@web/core/utils/hooks";
 import { standardFieldProps } from "@web/views/fields/standard_field_props";
 
-const FIELDS = ["display_name", "state", "progress", "steps", "waits", "trouble"];
+const FIELDS = ["display_name", "state", "progress", "told_steps", "waits", "trouble"];
 const OPEN = ["waiting", "running"];
 const PAUSE_MS = 1000;
 const ICONS = {
@@ -52,11 +52,6 @@ export class SaasProgressField extends Component {
 
     icon(step) {
         return ICONS[step.state] || ICONS.pending;
-    }
-
-    label(step) {
-        const words = step.name.replaceAll("_", " ");
-        return words.charAt(0).toUpperCase() + words.slice(1);
     }
 
     follow(id) {
