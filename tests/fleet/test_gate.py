@@ -313,6 +313,25 @@ print(sorted(parts))
     assert result.stdout.splitlines() == [str(databases), "['gate', 'hosting']"]
 
 
+VERSIONS = """
+made = env["ir.qweb"]._get_asset_bundle("web.assets_web", css=True, js=True)
+print(made.get_version("js"), made.get_version("css"))
+"""
+
+
+def test_the_web_client_is_made_of_the_same_files_as_in_an_odoo_without_the_gate(
+    hosted: GatedOdoo,
+) -> None:
+    _answer, session = hosted.login(CEDAR, hosted.database(CEDAR))
+    page = hosted.ask(CEDAR, "/odoo", headers={"Cookie": f"session_id={session}"}).text
+    log = paths.LOG / f"{hosted.name}-script.log"
+    found = odoo_run.script(hosted.database(CEDAR), VERSIONS, log=log, what="the versions")
+    js, css = found.split()[-2:]
+    # A template was prepared there: with other files every new database would make its own.
+    assert f"/web/assets/{js}/web.assets_web.min.js" in page
+    assert f"/web/assets/{css}/web.assets_web.min.css" in page
+
+
 def test_a_process_whose_gate_does_not_fit_does_not_start(hosted: GatedOdoo) -> None:
     for spoil in (
         "odoo.http.db_filter = lambda dbs: dbs",

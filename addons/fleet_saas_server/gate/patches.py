@@ -14,10 +14,11 @@ import odoo.service.server
 from odoo.exceptions import AccessDenied
 from odoo.tools import config
 
+import odoo.addons.base.models.ir_asset
 import odoo.addons.base.models.ir_cron
 
 from ..hosting.capacity import Processes, write_processes
-from . import tenant_code
+from . import MODULE, tenant_code
 from .application import gated
 from .guard import Guard
 
@@ -38,7 +39,7 @@ def install() -> Guard:
         return _installed[0]
     work_dir = Path(config["data_dir"]) / "fleet"
     guard = Guard(work_dir)
-    replacements = [*_host_map(guard), *_databases(guard), *_management()]
+    replacements = [*_host_map(guard), *_databases(guard), *_management(), *_assets()]
     for owner, name, new in replacements:
         _check(owner, name, new)
     if not tenant_code.close():
@@ -125,6 +126,20 @@ def _management() -> list[tuple[Any, str, Any]]:
         (odoo.service.db, "dispatch", dispatch),
         (odoo.service.db, "check_super", check_super),
     ]
+
+
+def _assets() -> list[tuple[Any, str, Any]]:
+    """Pages load nothing of this addon, although Odoo adds what every server-wide module has.
+
+    Their templates were built without it: each new database would make all its bundles anew.
+    """
+    asset_class = odoo.addons.base.models.ir_asset.IrAsset
+    installed_addons = asset_class._get_installed_addons_list
+
+    def _get_installed_addons_list(self):
+        return installed_addons(self) - {MODULE}
+
+    return [(asset_class, "_get_installed_addons_list", _get_installed_addons_list)]
 
 
 def _check(owner: Any, name: str, new: Any) -> None:

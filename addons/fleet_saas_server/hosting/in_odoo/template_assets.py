@@ -13,7 +13,14 @@ ASSET = re.compile(r"""["'(](/web/assets/[^"'()\s]+\.(?:js|css|xml))["')]""")
 # What a visit leaves behind; a template has none.
 TRACES = ("res_device_log", "res_users_log", "website_track", "website_visitor", "bus_bus")
 # Loaded by the web client's own scripts, so no page names them.
-LAZY = ("web.assets_backend_lazy", "web.assets_web_dark", "web.assets_emoji", "web.chartjs_lib")
+LAZY = (
+    "bus.websocket_worker_assets",
+    "web.assets_backend_lazy",
+    "web.assets_emoji",
+    "web.assets_web_dark",
+    "web.chartjs_lib",
+    "web_tour.interactive",
+)
 
 
 def main(env, arguments):
