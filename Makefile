@@ -30,7 +30,7 @@ lint: ## ruff, ruff format and pylint-odoo
 format: ## sort imports and format every Python file
 	@$(DEV) format
 
-bench: ## measure synchronisation, clones and backups: make bench ONLY=provision
+bench: ## measure synchronisation, clones, backups, sign-ups: make bench ONLY=signup
 	@$(DEV) bench $(if $(ONLY),--only $(ONLY))
 
 addon-test: ## tests of one addon: make addon-test ADDON=fleet_databases TAGS=/fleet_databases:TestSync

@@ -8,6 +8,7 @@ from . import (
     bench,
     bench_backup,
     bench_provision,
+    bench_signup,
     console,
     databases,
     i18n,
@@ -25,6 +26,13 @@ from . import (
 from .demo import Demo
 from .results import summarise
 from .server import check_port
+
+BENCHES = {
+    "sync": bench.sync,
+    "provision": bench_provision.run,
+    "backup": bench_backup.run,
+    "signup": bench_signup.run,
+}
 
 
 def declare(parsers):
@@ -66,8 +74,8 @@ def declare(parsers):
     page = add("readme", help="make an addon's page in the Apps list from its readme folder")
     page.add_argument("addon", nargs="?", default="fleet_databases")
     page.set_defaults(function=_readme)
-    measure = add("bench", help="measure synchronisation, clones and backups")
-    measure.add_argument("--only", choices=["sync", "provision", "backup"])
+    measure = add("bench", help="measure synchronisation, clones, backups and sign-ups")
+    measure.add_argument("--only", choices=list(BENCHES))
     measure.set_defaults(function=_bench)
     demo = add("demo", help="start the demo: a portal, a hosting server, what it hosts")
     demo.add_argument("--name", default="demo", help="part of the databases' names")
@@ -215,7 +223,6 @@ def _readme(arguments):
 def _bench(arguments):
     setup.enter(venv.TESTING)
     setup.services()
-    benches = {"sync": bench.sync, "provision": bench_provision.run, "backup": bench_backup.run}
-    for name in [arguments.only] if arguments.only else benches:
-        benches[name]()
+    for name in [arguments.only] if arguments.only else BENCHES:
+        BENCHES[name]()
     return 0
