@@ -6,6 +6,8 @@ from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 
 NAME = re.compile(r"[a-z][a-z0-9-]{1,40}[a-z0-9]")
+IDENTITY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+FIGURES_AFTER = timedelta(minutes=1)
 # Every state, the states it may go to, and how long it may last before somebody has to look.
 STATES = {
     "draft": (("creating", "active", "deleted"), None),
@@ -302,9 +304,20 @@ class SaasInstance(models.Model):
         )
 
     def _apply_create(self, request):
+        self._take_identity(request)
         self._set_state("active", url=self._get_address(request), problem=False)
         self._link_database()
-        self.env.ref("fleet_saas_portal.ir_cron_servers")._trigger()
+        # Nobody can go into a database without its identity; its figures can wait for quiet.
+        later = fields.Datetime.now() + FIGURES_AFTER if self.uuid else None
+        self.env.ref("fleet_saas_portal.ir_cron_servers")._trigger(later)
+
+    def _take_identity(self, request):
+        """Write who the new database is, as far as the server tells it with the operation."""
+        uuid = request._get_evidence("personalise", "uuid")
+        if self.uuid or not isinstance(uuid, str) or not IDENTITY.fullmatch(uuid):
+            return
+        if not self.with_context(active_test=False).sudo().search_count([("uuid", "=", uuid)]):
+            self.uuid = uuid
 
     def _get_address(self, request):
         """Return the address that the server gave the database."""

@@ -3,6 +3,8 @@ import re
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 
+# What limits, notices and logins of the portal work by, inside of every database.
+CLIENT = "fleet_saas_client"
 CODE = re.compile(r"[a-z][a-z0-9-]{1,40}[a-z0-9]")
 # What a server says of its template, and what that is here.
 SERVER_STATUS = {"working": "building", "editing": "ready", "stale": "ready", "ready": "ready"}
@@ -122,7 +124,7 @@ class SaasTemplateServer(models.Model):
         for line in self:
             template = line.template_id
             arguments = {
-                "modules": template._get_modules(),
+                "modules": list(dict.fromkeys([*template._get_modules(), CLIENT])),
                 "lang": template.lang,
                 "demo": template.demo,
             }

@@ -10,6 +10,7 @@ from . import (
     test_customer_paid,
     test_customer_rules,
     test_document,
+    test_identity,
     test_instance,
     test_key,
     test_monitor,
@@ -21,5 +22,6 @@ from . import (
     test_signup,
     test_start,
     test_subscription,
+    test_template,
     test_tickets,
 )

@@ -178,7 +178,7 @@ def personalise_copy(context: Context) -> dict[str, Any]:
             "password_hash": context.secrets.get("password_hash", ""),
         }
         personalise.personalise(connection, personalise.Personal.from_request(given | own))
-    return {"url": own["base_url"]} | told
+    return {"url": own["base_url"], "uuid": request["uuid"]} | told
 
 
 def publish(context: Context) -> dict[str, Any]:
