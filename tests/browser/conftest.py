@@ -10,6 +10,7 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(HERE)]
 
 from browser_fleet import BrowserFleet, keep_running  # noqa: E402
+from browser_saas import SaasScreens  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 from screen import DESKTOP, Screen, Visitors  # noqa: E402
 
@@ -42,6 +43,14 @@ def fleet() -> Iterator[BrowserFleet]:
             fleet.stop_at_once()
             for name in postgres.names(f"{fleet.name}_"):
                 databases.drop(name)
+
+
+@pytest.fixture(scope="session")
+def saas() -> Iterator[SaasScreens]:
+    """A SaaS portal with a hosting server and customers; it takes a minute to come."""
+    sys.path.append(str(paths.ADDONS / "fleet_saas_server"))
+    with SaasScreens() as saas:
+        yield saas
 
 
 @pytest.fixture(scope="session")
