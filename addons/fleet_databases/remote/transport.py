@@ -59,6 +59,8 @@ class Transport:
     :raises BadUrl: the URL cannot be used
     """
 
+    accepts = "gzip"  # what the server may send instead of the plain bytes
+
     def __init__(self, url: str, policy: NetworkPolicy, ca: str | None = None) -> None:
         try:
             parts = urlsplit(normalize_url(url))
@@ -129,7 +131,11 @@ class Transport:
     ) -> bytes:
         lines = [f"{method} {path} HTTP/1.1", f"Host: {self.authority}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        lines += ["Accept-Encoding: gzip", "User-Agent: fleet-databases", "Connection: close"]
+        lines += [
+            f"Accept-Encoding: {self.accepts}",
+            "User-Agent: fleet-databases",
+            "Connection: close",
+        ]
         if method == "POST":
             lines.append(f"Content-Length: {len(body)}")
         # The last line of defence against header injection; callers name the field before.
