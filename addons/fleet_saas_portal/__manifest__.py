@@ -17,6 +17,7 @@
         "security/saas_customer_rules.xml",
         "security/saas_access_rules.xml",
         "security/saas_subscription_rules.xml",
+        "security/saas_export_rules.xml",
         "security/saas_notice_rules.xml",
         "data/ir_cron_data.xml",
         "data/ir_cron_customer_data.xml",
@@ -59,6 +60,8 @@
         "views/saas_instance_bulk_views.xml",
         "views/saas_instance_found_views.xml",
         "views/saas_instance_monitor_views.xml",
+        "views/saas_export_views.xml",
+        "views/saas_export_templates.xml",
         "views/saas_notice_views.xml",
     ],
     "assets": {

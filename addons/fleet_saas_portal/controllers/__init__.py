@@ -1,1 +1,1 @@
-from . import connect, customer, start
+from . import connect, customer, export, start

@@ -118,11 +118,6 @@ class CustomerDatabases(CustomerPortal):
         """Restore a backup as a staging copy."""
         return self._do(uuid, "manager", "restore", lambda x: x._restore_staging(backup))
 
-    @route(f"{PAGE}/<string:uuid>/backup/download", **POST)
-    def portal_download(self, uuid, backup="", **_kwargs):
-        """Ask for a backup's archive."""
-        return self._do(uuid, "manager", "download", lambda x: x._ask_download(backup))
-
     @route(f"{PAGE}/<string:uuid>/members", **POST)
     def portal_invite(self, uuid, email="", role="", everywhere="", **_kwargs):
         """Invite somebody, or change the role of one who is there."""
@@ -215,7 +210,6 @@ class CustomerDatabases(CustomerPortal):
         return {
             "backup": env._("The backup is being taken; it is in the list when it is verified."),
             "restore": env._("A staging copy is being made; it is in the list of databases."),
-            "download": env._("We were asked for this backup and send you a link."),
             "invite": env._("The invitation is on its way."),
             "remove": env._("The user has been removed."),
             "domain": env._("The host name is noted: now prove that it is yours."),

@@ -181,21 +181,6 @@ class SaasInstance(models.Model):
             raise UserError(self.env._("This backup is not there any more; choose another one."))
         return self.point_ids.filtered(lambda x: x.kind == "backup" and x.code == backup)
 
-    def _ask_download(self, backup):
-        """Have the responsible person hand a backup over.
-
-        The servers' contract sends no backup's bytes, so a person exports it as an archive there.
-        """
-        self.ensure_one()
-        point = self._find_backup(backup)
-        summary = self.env._("The customer wants to download the backup %s", point.code)
-        if summary not in self.activity_ids.mapped("summary"):
-            self.activity_schedule(
-                "mail.mail_activity_data_todo",
-                user_id=self.user_id.id or self.create_uid.id,
-                summary=summary,
-            )
-
     def _get_staging_name(self):
         same = self.with_context(active_test=False).search([("server_id", "=", self.server_id.id)])
         taken = set(same.mapped("name"))

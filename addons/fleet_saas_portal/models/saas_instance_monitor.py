@@ -25,7 +25,7 @@ class SaasInstance(models.Model):
     """
 
     _inherit = "saas.instance"
-    _quiet_kinds = ("document", "monitor")
+    _quiet_kinds = ("document", "domains", "monitor")
     _fleet_encrypted = {"monitor_secret": ()}
 
     monitor_secret = fields.Char(copy=False, exportable=False, groups=NO_ACCESS)
@@ -150,10 +150,10 @@ class SaasInstance(models.Model):
         before = {instance.id: instance.url for instance in self}
         result = super().write(vals)
         for instance in self.sudo():
-            instance._follow_address(before[instance.id])
+            instance._take_record_along(before[instance.id])
         return result
 
-    def _follow_address(self, before):
+    def _take_record_along(self, before):
         """Have the database record follow the address, with its key: it is the same database."""
         project = self.project_id
         if not project or not self.url or project.database_url != before:

@@ -10,6 +10,7 @@ from . import (
     test_customer_paid,
     test_customer_rules,
     test_document,
+    test_export,
     test_identity,
     test_instance,
     test_key,

@@ -13,7 +13,6 @@ ACME, BETA = "/my/databases/uuid-of-acme", "/my/databases/uuid-of-beta"
 POSTS = {
     "/backup": ("manager", {}),
     "/backup/restore": ("manager", {"backup": "b-1"}),
-    "/backup/download": ("manager", {"backup": "b-1"}),
     "/members": ("owner", {"email": "new@example.com", "role": "owner"}),
     "/members/{member}/remove": ("owner", {}),
     "/domains": ("manager", {"name": "new.acme.example"}),
@@ -249,17 +248,9 @@ class TestCustomerPages(HttpCase, CustomerCase):
     def test_backups_of_others_are_no_backups(self):
         self.make_backup(self.other, "b-2")
         self.login(self.ann)
-        for path in ("restore", "download"):
-            answer = self.post(f"{ACME}/backup/{path}", backup="b-2")
-            self.assertEqual(answer.status_code, 422)
+        answer = self.post(f"{ACME}/backup/restore", backup="b-2")
+        self.assertEqual(answer.status_code, 422)
         self.assertFalse(self.acme.child_ids)
-
-    def test_a_download_is_a_task_of_the_provider_once(self):
-        self.make_backup(self.acme, "b-1")
-        self.login(self.max)
-        for _try in range(2):
-            self.assertDone(self.post(f"{ACME}/backup/download", backup="b-1"), "download")
-        self.assertEqual(len(self.acme.activity_ids), 1)
 
     def test_an_owner_invites_and_removes(self):
         self.login(self.olga)
