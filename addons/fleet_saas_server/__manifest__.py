@@ -38,6 +38,7 @@
         "views/saas_kit_templates.xml",
         "views/saas_server_menus.xml",
         "views/saas_archive_views.xml",
+        "views/saas_database_domain_views.xml",
     ],
     "assets": {
         "web.assets_backend": ["fleet_saas_server/static/src/**/*"],

@@ -6,6 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable
+from urllib.parse import parse_qs
 
 from werkzeug.wrappers import Response
 
@@ -16,6 +17,8 @@ from . import pages
 from .guard import Guard, host_header, host_of
 
 HEALTH_PATH = "/fleet/gate"
+# What a proxy asks before it gets a certificate for a host name, as Caddy does ("on-demand TLS, ask").
+ASK_PATH = "/fleet/domain"
 # Also behind a language prefix or doubled slashes, which Odoo may rewrite.
 _MANAGEMENT = re.compile(r"(/+[^/]+)?/+web/+database(/|$)")
 _FORWARDED = ("HTTP_X_FORWARDED_", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
@@ -45,6 +48,8 @@ def _answer(guard: Guard, environ: dict, header: str, route: Route | None) -> Re
     path = environ.get("PATH_INFO", "")
     if path == HEALTH_PATH and _is_local(environ, header):
         return _health(guard)
+    if path == ASK_PATH and _is_local(environ, header):
+        return _ask(guard, environ)
     if route is None and guard.routes.error and not guard.routes.table:
         return pages.unavailable(environ)
     if route is None or not route.active:
@@ -63,6 +68,13 @@ def _is_local(environ: dict, header: str) -> bool:
         return False
     named_local = host_of(header) in ("127.0.0.1", "localhost")
     return local and named_local and not any(key.startswith(_FORWARDED) for key in environ)
+
+
+def _ask(guard: Guard, environ: dict) -> Response:
+    """Answer 200 for a host name that leads to a database, suspended ones too, else 404."""
+    wanted = parse_qs(environ.get("QUERY_STRING", "")).get("domain", [])
+    known = len(wanted) == 1 and guard.route(wanted[0]) is not None
+    return pages.plain("yes" if known else "no", "text/plain", 200 if known else 404)
 
 
 def _health(guard: Guard) -> Response:

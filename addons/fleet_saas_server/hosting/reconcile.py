@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -74,6 +74,7 @@ class Seen:
     :param routes: None when their file cannot be read
     :param claimed: every name that an operation worked on meanwhile
     :param noted: hidden names without a record that an operation of this server has noted
+    :param hosts: host names of customers' own, with the identity of the database
     """
 
     records: list[Recorded]
@@ -82,6 +83,7 @@ class Seen:
     routes: dict[str, Any] | None
     claimed: set[str]
     noted: set[str]
+    hosts: list[tuple[str, str]] = field(default_factory=list)
 
 
 # What has a record: visible and suspended databases, versions of templates, the pool, snapshots.
@@ -93,6 +95,9 @@ _RECORDS = """
     UNION ALL SELECT physical, '', 'pool', '' FROM saas_pool_clone
     UNION ALL SELECT physical, '', 'snapshot', '' FROM saas_database_snapshot
      WHERE physical IS NOT NULL"""
+_HOSTS = """
+    SELECT d.name, b.uuid FROM saas_database_domain d JOIN saas_database b ON b.id = d.database_id
+     WHERE d.is_routed"""
 # An operation still owns what it made until it is written on its record; one that ended while the
 # reconciler was looking changed things that were seen before.
 _CLAIMS = """
@@ -125,8 +130,8 @@ def look(host: Host) -> Seen:
     routes = _load_routes(host)
     failpoint("reconcile.looked")
     hidden = [name for name in folders | set(databases) if is_hidden(name)]
-    records, claimed, noted = written(host, begin, hidden)
-    return Seen(records, databases, folders, routes, claimed, noted)
+    records, claimed, noted, hosts = written(host, begin, hidden)
+    return Seen(records, databases, folders, routes, claimed, noted, hosts)
 
 
 def _load_routes(host: Host) -> dict[str, Any] | None:
@@ -138,9 +143,9 @@ def _load_routes(host: Host) -> dict[str, Any] | None:
 
 def written(
     host: Host, begin: datetime, hidden: list[str]
-) -> tuple[list[Recorded], set[str], set[str]]:
-    """Return the records, the names claimed since ``begin``, and which of ``hidden`` without a
-    record an operation has noted."""
+) -> tuple[list[Recorded], set[str], set[str], list[tuple[str, str]]]:
+    """Return the records, the names claimed since ``begin``, which of ``hidden`` without a record
+    an operation has noted, and the customers' own host names."""
     connection = host.cluster.connect(host.server_database, autocommit=False)
     try:
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
@@ -154,9 +159,11 @@ def written(
             if asked:
                 cr.execute(_NOTED, [asked])
                 noted = [row[0] for row in cr.fetchall()]
+            cr.execute(_HOSTS)
+            hosts = cr.fetchall()
     finally:
         connection.close()
-    return records, claimed, set(noted)
+    return records, claimed, set(noted), hosts
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -191,11 +198,7 @@ def _missing(seen: Seen) -> Iterable[Difference]:
 
 
 def _routes(host: Host, seen: Seen) -> Iterable[Difference]:
-    wanted = {
-        host.host_name(record.name): record
-        for record in seen.records
-        if record.state in ("active", "suspended", "archived")
-    }
+    wanted = _addresses(host, seen, ("active", "suspended", "archived"))
     for name, record in wanted.items():
         route = seen.routes.get(name)
         state = ROUTED if record.state == "active" else SUSPENDED
@@ -211,6 +214,15 @@ def _routes(host: Host, seen: Seen) -> Iterable[Difference]:
     for name, route in seen.routes.items():
         if name not in wanted and route.database not in led_to | seen.claimed:
             yield Difference("route_unknown", name, route.database)
+
+
+def _addresses(host: Host, seen: Seen, states: Iterable[str]) -> dict[str, Recorded]:
+    """Return every host name of databases in one of ``states``: the server's and customers' own."""
+    found = [record for record in seen.records if record.state in states]
+    by_uuid = {record.uuid: record for record in found}
+    return {host.host_name(record.name): record for record in found} | {
+        name: by_uuid[uuid] for name, uuid in seen.hosts if uuid in by_uuid
+    }
 
 
 def _is_ours(host: Host, facts: DatabaseFacts) -> bool:
@@ -283,11 +295,10 @@ def _write_routes(host: Host, _one: Difference) -> None:
     states = {"active": ROUTED, "suspended": SUSPENDED, "archived": SUSPENDED}
     # Whoever works on a database opens it at the end.
     table = {
-        host.host_name(record.name): Route(
+        name: Route(
             record.name, MAINTENANCE if record.name in seen.claimed else states[record.state]
         )
-        for record in seen.records
-        if record.state in states
+        for name, record in _addresses(host, seen, states).items()
     }
     shutil.copyfile(host.routes, host.routes.with_name(host.routes.name + BROKEN))
     Routes(host.routes).replace_all(table)

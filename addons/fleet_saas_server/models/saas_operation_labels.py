@@ -17,6 +17,7 @@ KIND_LABELS = {
     "check": _lt("Check This Server"),
     "create": _lt("Create"),
     "document": _lt("Tell Its Plan and Limits to"),
+    "domains": _lt("Lead Own Host Names to"),
     "drill": _lt("Rehearse Restoring"),
     "drop": _lt("Drop"),
     "duplicate": _lt("Duplicate Into"),

@@ -3,6 +3,7 @@ from . import (
     test_archive,
     test_backup,
     test_create,
+    test_domains,
     test_export,
     test_final_backup,
     test_health,
