@@ -38,6 +38,7 @@ class Fault:
     bytes_per_s: float = 0
     cut_after: int | None = None
     swallow: bool = False
+    lose_after: int | None = None
     hits: int = 0
 
     def fits(self, method: str, path: str) -> bool:
@@ -105,6 +106,12 @@ class FaultyProxy:
     def swallow(self, *, method: str = "PUT", path: str = "*", times: int | None = None) -> Fault:
         """Answer 200 with an ETag, as if the object were stored, and keep it from the server."""
         return self._add(Fault(method, path, times, swallow=True))
+
+    def lose(
+        self, after: int = 0, *, method: str = "*", path: str = "*", times: int | None = None
+    ) -> Fault:
+        """Let the server do all of it, then close the connection after so many bytes of its answer."""
+        return self._add(Fault(method, path, times, lose_after=after))
 
     def clear(self) -> None:
         """Forget every fault; what came stays listed."""
@@ -232,6 +239,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._relay(target.getresponse(), None if sent and _cuts(fault) else fault)
 
     def _relay(self, answer: http.client.HTTPResponse, fault: Fault | None) -> int:
+        if fault and fault.lose_after is not None:
+            self._lose(answer, fault.lose_after)
         self.send_response_only(answer.status, answer.reason)
         for name, value in answer.getheaders():
             if name.lower() not in HOP:
@@ -246,6 +255,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(block)
             self.server.proxy.count(down=len(block))
         return answer.status
+
+    def _lose(self, answer: http.client.HTTPResponse, after: int) -> None:
+        """Send the head and ``after`` bytes of an answer of which the server has sent all."""
+        body = answer.read()
+        if after:
+            self.send_response_only(answer.status, answer.reason)
+            self.send_header("Content-Type", answer.getheader("Content-Type", ""))
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[:after])
+        raise _Cut
 
 
 def _cuts(fault: Fault | None) -> bool:

@@ -288,6 +288,10 @@ class HostingFleet:
 
     # --- looking inside
 
+    def reached(self) -> contextlib.AbstractContextManager[None]:
+        """Have the ``PG*`` variables lead to this server's PostgreSQL: they always do here."""
+        return contextlib.nullcontext()
+
     @contextlib.contextmanager
     def psql(self, database: str | None = None) -> Iterator[Any]:
         """Give a cursor in autocommit mode on a database (the server's own by default)."""

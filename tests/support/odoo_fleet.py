@@ -151,11 +151,16 @@ class OdooFleet:
 
     def call(self, label: str, key: str, model: str, method: str, **arguments: Any) -> Any:
         """Call a method by JSON-2 with a client that is not ours; an error answer raises."""
-        answer = json2(
-            self.port, f"{label}.localhost", self.database(label), key, model, method, arguments
-        )
+        answer = self.ask(label, key, model, method, **arguments)
         answer.raise_for_status()
         return answer.json()
+
+    def ask(
+        self, label: str, key: str, model: str, method: str, **arguments: Any
+    ) -> requests.Response:
+        """Call a method like `call`, and return any answer."""
+        host = f"{label}.localhost"
+        return json2(self.port, host, self.database(label), key, model, method, arguments)
 
     def odooly(self, label: str, key: str, login: str = "admin") -> odooly.Client:
         """Return odooly's client of a database; it speaks JSON-2."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,25 +20,37 @@ class OwnPostgres:
     """A throw-away cluster; within the block the ``PG*`` variables lead to it.
 
     :param templates: the tests' templates to bring along
+    :param apart: only `reached` leads to it, everything else to the shared one
     """
 
-    def __init__(self, name: str, *templates: str) -> None:
+    def __init__(self, name: str, *templates: str, apart: bool = False) -> None:
         # Beside the shared one, where the unprivileged user that runs it can get to.
         self.home = cluster.folder().with_name(f"{cluster.folder().name}-{name}-{os.getpid()}")
-        self._names = [databases.template(template) for template in templates]
+        self._templates = templates
         self._environment = pytest.MonkeyPatch()
+        self._apart = apart
+        self.port = 0
 
     def __enter__(self) -> OwnPostgres:
-        dumps = [self._dump(name) for name in self._names]
+        dumps = {name: self._dump(name) for name in map(databases.template, self._templates)}
         cluster.initialise(self.home)
-        port = cluster.start(self.home)
-        admin = {"host": "127.0.0.1", "port": port, "user": cluster.ADMIN}
+        self.port = cluster.start(self.home)
+        admin = {"host": "127.0.0.1", "port": self.port, "user": cluster.ADMIN}
         admin["password"] = (self.home / ADMIN_PASSWORD).read_text()
-        self._environment.setenv("PGPORT", str(port))
         postgres.ensure_role(admin, postgres.ROLE)
-        for name, dump in zip(self._names, dumps, strict=True):
-            self._load(name, dump)
+        with self.reached():
+            for name, dump in dumps.items():
+                self._load(name, dump)
+        if not self._apart:
+            self._environment.setenv("PGPORT", str(self.port))
         return self
+
+    @contextlib.contextmanager
+    def reached(self) -> Iterator[None]:
+        """Have the ``PG*`` variables lead to it within this block."""
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("PGPORT", str(self.port))
+            yield
 
     def __exit__(self, *_error: object) -> None:
         cluster.halt(self.home, "immediate")

@@ -8,6 +8,7 @@ with SaasFleet("orders") as saas:
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from typing import Any
 
@@ -16,6 +17,7 @@ from fleetdev import databases, postgres
 from .hosting_fleet import DOMAIN, HostingFleet
 from .hosting_templates import publish, settle
 from .odoo_fleet import OdooFleet
+from .own_hosting import OwnHosting
 
 POLL_S = 0.1
 TEMPLATE = "tiny-odoo"
@@ -24,9 +26,12 @@ TEMPLATE = "tiny-odoo"
 class _Portal(OdooFleet):
     """The portal, in which Odoo's own scheduled actions rest: a stop would interrupt them."""
 
+    crons: tuple[str, ...] = ()
+
     def start(self) -> None:
+        awake = ["SaaS:%", *self.crons]
         with postgres.cursor(self.database("portal")) as cursor:
-            cursor.execute("UPDATE ir_cron SET active = false WHERE cron_name NOT LIKE 'SaaS:%'")
+            cursor.execute("UPDATE ir_cron SET active = cron_name LIKE ANY(%s)", [awake])
         super().start()
 
 
@@ -37,6 +42,8 @@ class SaasFleet:
     :param servers: labels of the hosting servers
     :param allowed: patterns of the warnings that the test provokes, in every log
     :param source: the template (see ``fleetdev.databases.TEMPLATES``) that customers get
+    :param apart: each hosting server has a PostgreSQL of its own
+    :param crons: patterns of the portal's scheduled actions that run besides its own
     """
 
     def __init__(
@@ -46,14 +53,16 @@ class SaasFleet:
         servers: tuple[str, ...] = ("one",),
         allowed: tuple[str, ...] = (),
         source: str = "tiny",
+        apart: bool = False,
+        crons: tuple[str, ...] = (),
     ) -> None:
         self.source = source
-        self.servers = {
-            label: HostingFleet(f"{name}_{label}", allowed=allowed) for label in servers
-        }
+        make = functools.partial(OwnHosting, bring=(source,)) if apart else HostingFleet
+        self.servers = {label: make(f"{name}_{label}", allowed=allowed) for label in servers}
         self.portal = _Portal(
             name, allowed=allowed, options=("--max-cron-threads=2",), portal="saas"
         )
+        self.portal.crons = crons
         self.records: dict[str, int] = {}
         self.key, self.template = "", 0
         self._stack = contextlib.ExitStack()
@@ -63,7 +72,8 @@ class SaasFleet:
             for server in self.servers.values():
                 stack.enter_context(server)
                 settle(server)
-                publish(server, TEMPLATE, databases.template(self.source))
+                with server.reached():
+                    publish(server, TEMPLATE, databases.template(self.source))
             stack.enter_context(self.portal)
             self.key = self.portal.api_keys("portal")["portal"]
             template = {"name": "Tiny", "code": TEMPLATE}
