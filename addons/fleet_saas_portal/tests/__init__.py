@@ -11,6 +11,7 @@ from . import (
     test_customer_rules,
     test_document,
     test_export,
+    test_i18n,
     test_identity,
     test_instance,
     test_key,
