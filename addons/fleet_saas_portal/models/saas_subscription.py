@@ -359,9 +359,15 @@ class SaasSubscription(models.Model):
             subscription._set_state(state, text)
 
     def _get_told_state(self):
-        """Return what the database is told: the state, and its last day (a date) or None."""
+        """Return what an open database is told: the state, and its last day (a date) or None.
+
+        Its server closes it. One that has been told so itself, in the moment before, stays closed
+        when it is resumed.
+        """
         self.ensure_one()
-        state = "suspended" if self.state == "closed" else self.state
+        if self.state in ("suspended", "closed"):
+            return "grace", None
+        state = self.state
         goes_on = self.state == "active" and self.auto_renew
         ends = None if goes_on or not self.deadline else self.deadline - timedelta(days=1)
         return state, ends

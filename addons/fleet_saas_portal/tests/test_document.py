@@ -131,6 +131,19 @@ class TestDocument(SaasCase, CronMixinCase):
         self.assertNotEqual(content["state"], "suspended")
         self.assertEqual(content["limits"]["users"], 7)
 
+    def test_no_open_database_is_told_that_it_is_suspended_or_it_could_not_be_resumed(self):
+        instance = self.make_active()
+        subscription = instance._start_subscription()
+        for state in ("grace", "suspended", "closed"):
+            subscription._set_state(state)
+            self.sweep()
+            for request in self.waiting(instance):
+                self.answer(request, "done", steps=[("write", {"written": True})])
+            told = self.documents(instance)
+            states = {request.arguments["content"]["state"] for request in told}
+            with self.subTest(state=state):
+                self.assertEqual((instance.state, states), ("active", {"grace"}))
+
     def test_what_changes_while_it_is_told_is_told_afterwards(self):
         instance = self.make_active()
         instance.max_users = 7
