@@ -52,3 +52,4 @@ from . import saas_notice_delivery
 from . import saas_instance_monitor
 from . import project_project_saas
 from . import saas_export
+from . import saas_instance_export
