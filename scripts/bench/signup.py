@@ -31,8 +31,8 @@ POLL_S = 0.05
 P = 0.95
 # The parts of a sign-up, each with the moment at which it ends.
 PARTS = {
-    "ask": "asked",  # the portal records what is wanted
-    "send": "accepted",  # and asks the server
+    "ask": "asked",  # the press of the button reaches the portal
+    "send": "accepted",  # which records what is wanted and asks the server
     "start": "started",  # whose runner begins
     "make": "published",  # the database gets its name
     "open": "ended",  # its address and its first page
