@@ -9,7 +9,7 @@
     "version": "19.0.1.0.0",
     "license": "LGPL-3",
     "depends": ["fleet_databases", "account_payment", "auth_signup", "portal"],
-    "external_dependencies": {"python": ["cryptography", "PyJWT"]},
+    "external_dependencies": {"python": ["cryptography", "dnspython", "PyJWT"]},
     "data": [
         "security/saas_portal_groups.xml",
         "security/ir.model.access.csv",
@@ -28,6 +28,8 @@
         "data/ir_cron_subscription_data.xml",
         "data/mail_template_data.xml",
         "data/ir_cron_notice_data.xml",
+        "data/ir_cron_domain_data.xml",
+        "data/mail_template_domain.xml",
         "data/saas_template_data.xml",
         "data/saas_plan_data.xml",
         "views/saas_request_views.xml",
@@ -63,6 +65,7 @@
         "views/saas_export_views.xml",
         "views/saas_export_templates.xml",
         "views/saas_notice_views.xml",
+        "views/saas_domain_views.xml",
     ],
     "assets": {
         "web.assets_frontend": [

@@ -74,6 +74,7 @@ class Hosted:
     """A database of the server's inventory; ``figures`` are its latest, as they came.
 
     :param points: to what it can go back; None from a server that does not tell
+    :param domains: host names of its customer's own that lead to it; None as well
     """
 
     name: str
@@ -85,6 +86,7 @@ class Hosted:
     protected: bool
     figures: dict[str, Any] = field(default_factory=dict)
     points: tuple[Point, ...] | None = None
+    domains: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,17 @@ def hosted(answer: Any, host: str) -> Hosted:
         protected=row.get("protected") is True,
         figures=figures if isinstance(figures, dict) else {},
         points=_points(row, host),
+        domains=_domains(row, host),
     )
+
+
+def _domains(row: dict[str, Any], host: str) -> tuple[str, ...] | None:
+    if "domains" not in row:
+        return None
+    names = _list(row["domains"], host)
+    if not all(isinstance(name, str) for name in names):
+        raise Malformed(host=host)
+    return tuple(plain(name) for name in names)
 
 
 def _points(row: dict[str, Any], host: str) -> tuple[Point, ...] | None:

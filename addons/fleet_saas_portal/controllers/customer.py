@@ -167,6 +167,18 @@ class CustomerDatabases(CustomerPortal):
 
         return self._do(uuid, "manager", "domain_removed", remove)
 
+    @route(f"{PAGE}/<string:uuid>/domains/<int:domain_id>/check", **POST)
+    def portal_check_domain(self, uuid, domain_id, **_kwargs):
+        """Look now whether the record of a host name is there."""
+
+        def check(instance):
+            domain = instance.domain_ids.filtered(lambda x: x.id == domain_id)
+            if not domain:
+                raise NotFound
+            domain._check_now()
+
+        return self._do(uuid, "manager", "domain_checked", check)
+
     @route(f"{PAGE}/<string:uuid>/cancel", **POST)
     def portal_cancel(self, uuid, name="", **_kwargs):
         """Cancel the database; its name must be typed."""
@@ -213,6 +225,7 @@ class CustomerDatabases(CustomerPortal):
             "invite": env._("The invitation is on its way."),
             "remove": env._("The user has been removed."),
             "domain": env._("The host name is noted: now prove that it is yours."),
+            "domain_checked": env._("We have looked; what we found is beside the host name."),
             "domain_removed": env._("The host name has been removed."),
             "cancel": env._("The database is cancelled."),
             "undelete": env._("The cancellation is taken back."),

@@ -49,6 +49,8 @@ from . import saas_server_places
 from . import res_partner_subscription
 from . import saas_notice
 from . import saas_notice_delivery
+from . import saas_domain_proof
+from . import saas_instance_domain
 from . import saas_instance_monitor
 from . import project_project_saas
 from . import saas_export

@@ -7,6 +7,7 @@ from odoo.tools import mute_logger
 
 from ..controllers.customer import CustomerDatabases
 from .customer import CustomerCase
+from .dns_server import DnsServer
 
 ACME, BETA = "/my/databases/uuid-of-acme", "/my/databases/uuid-of-beta"
 # Every address that changes something: the least role, and what a browser sends.
@@ -17,6 +18,7 @@ POSTS = {
     "/members/{member}/remove": ("owner", {}),
     "/domains": ("manager", {"name": "new.acme.example"}),
     "/domains/{domain}/remove": ("manager", {}),
+    "/domains/{domain}/check": ("manager", {}),
     "/cancel": ("owner", {"name": "acme"}),
     "/undelete": ("owner", {}),
 }
@@ -304,6 +306,23 @@ class TestCustomerPages(HttpCase, CustomerCase):
         self.assertIn(made.record_value, page)
         self.assertDone(self.post(f"{ACME}/domains/{made.id}/remove"), "domain_removed")
         self.assertFalse(made.exists())
+
+    def test_a_host_name_is_looked_up_when_its_customer_asks(self):
+        self.login(self.max)
+        with DnsServer() as server:
+            text = "{}:{}".format(*server.address)
+            self.env["ir.config_parameter"].set_param("fleet_saas_portal.dns_servers", text)
+            address = f"{ACME}/domains/{self.domain.id}/check"
+            self.assertDone(self.post(address), "domain_checked")
+            self.assertIn("no TXT record", self.get(ACME).text)
+            self.assertEqual(self.post(address).status_code, 422, "not twice in a moment")
+            server.records[self.domain.record_name] = [self.domain.record_value]
+            self.domain.checked = False
+            self.assertDone(self.post(address), "domain_checked")
+        page = self.get(ACME).text
+        self.assertIn("It is proven to be yours", page)
+        self.assertIn("acme.example.com", page)
+        self.assertEqual(self.acme.request_ids.kind, "domains")
 
     def test_what_is_no_host_name_is_said_and_not_kept(self):
         self.login(self.max)
