@@ -2,11 +2,11 @@ from odoo.exceptions import AccessDenied
 from odoo.http import Controller, request, route
 
 from .. import pages
-from ..models.ir_http import OPERATOR
+from ..models.ir_http import OPERATOR, UNTIL
 from ..models.res_users import CREDENTIAL
 
 # A new person must not inherit that another one has just typed his password.
-INHERITED = (OPERATOR, "identity-check-last")
+INHERITED = (OPERATOR, UNTIL, "identity-check-last")
 
 
 class SaasSso(Controller):
@@ -27,6 +27,8 @@ class SaasSso(Controller):
             request.session.pop(key, None)
         if found.operator:
             request.session[OPERATOR] = info["uid"]
+        if found.until:
+            request.session[UNTIL] = found.until
         return request.redirect(found.redirect, 303)
 
 

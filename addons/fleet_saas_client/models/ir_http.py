@@ -1,3 +1,5 @@
+import time
+
 from odoo import models
 from odoo.http import request
 
@@ -7,6 +9,7 @@ from .. import pages
 # who asks whether it lives.
 OPEN = ("/fleet/sso", "/web/session/logout", "/web/health")
 OPERATOR = "fleet_operator"
+UNTIL = "fleet_until"
 
 
 class IrHttp(models.AbstractModel):
@@ -14,6 +17,7 @@ class IrHttp(models.AbstractModel):
 
     @classmethod
     def _authenticate(cls, endpoint):
+        cls._end_in_time()
         cls._close_when_suspended()
         return super()._authenticate(endpoint)
 
@@ -21,6 +25,13 @@ class IrHttp(models.AbstractModel):
     def _serve_fallback(cls):
         cls._close_when_suspended()
         return super()._serve_fallback()
+
+    @classmethod
+    def _end_in_time(cls):
+        """Log out who was let in until a time that is over, such as an operator of the provider."""
+        until = request.session.get(UNTIL)
+        if until and request.session.uid and time.time() >= until:
+            request.session.logout(keep_db=True)
 
     @classmethod
     def _close_when_suspended(cls):

@@ -1,5 +1,8 @@
 import secrets
 import time
+from datetime import datetime, timezone
+
+from freezegun import freeze_time
 
 from odoo.exceptions import AccessDenied
 from odoo.tests import HttpCase, new_test_user, tagged
@@ -69,6 +72,24 @@ class TestSso(SaasCase, HttpCase):
         line = self.env["saas.access"].search([], limit=1)
         self.assertEqual((line.operator, line.reason), (operator, "Ticket 4711: no mail"))
         self.assertEqual((line.user_id, line.login), (self.user, self.user.login))
+
+    def test_a_session_ends_when_the_access_does(self):
+        until = int(time.time()) + 3600
+        self.check_in(self.ticket(sub=self.user.login, operator="Olga", reason="x", until=until))
+        with freeze_time(datetime.fromtimestamp(until - 60, timezone.utc)):
+            self.assertEqual(self.who(), self.user.login)
+        with freeze_time(datetime.fromtimestamp(until + 1, timezone.utc)):
+            page = self.opener.get(self.base_url() + "/odoo", allow_redirects=False, timeout=60)
+            self.assertIn("/web/login", page.headers.get("Location", ""))
+            self.assertIsNone(self.who())
+
+    def test_the_end_of_one_access_is_not_inherited_by_the_next_login(self):
+        until = int(time.time()) + 3600
+        self.check_in(self.ticket(sub=self.user.login, operator="Olga", reason="x", until=until))
+        ticket = self.ticket(sub=self.user.login)
+        self.url_open("/fleet/sso", {"ticket": ticket}, allow_redirects=False)
+        with freeze_time(datetime.fromtimestamp(until + 1, timezone.utc)):
+            self.assertEqual(self.who(), self.user.login)
 
     def test_a_ticket_is_good_once(self):
         ticket = self.ticket(sub=self.user.login)
@@ -236,6 +257,8 @@ class TestSso(SaasCase, HttpCase):
             "an end that is not whole": {"exp": now + 30.5},
             "not before later": {"nbf": now + 60},
             "an operator that is none": {"operator": {"name": "Olga"}},
+            "an end that is none": {"until": "tomorrow"},
+            "an end before all time": {"until": 0},
             "a reason without end": {"reason": "x" * 5000},
             "huge": {"padding": "x" * 20_000},
         }.items():

@@ -34,6 +34,7 @@ class Ticket:
     :param redirect: a path of this database
     :param operator: who of the provider comes in as that user, empty for the user himself
     :param reason: why
+    :param until: seconds since 1970 when the session that it begins ends; None for no end of its own
     """
 
     number: str
@@ -43,6 +44,7 @@ class Ticket:
     redirect: str
     operator: str
     reason: str
+    until: int | None = None
 
 
 def read_ticket(token: object, keys: Keys, *, issuer: str, audience: str) -> Ticket:
@@ -84,6 +86,9 @@ def _parse(claims: Mapping[str, Any]) -> Ticket:
         raise TrustError("bad_claims", claim="jti")
     if uid is not None and (type(uid) is not int or uid <= 0):
         raise TrustError("bad_claims", claim="uid")
+    until = claims.get("until")
+    if until is not None and (type(until) is not int or until <= 0):
+        raise TrustError("bad_claims", claim="until")
     login = _text(claims, "sub")
     if not login:
         raise TrustError("bad_claims", claim="sub")
@@ -95,6 +100,7 @@ def _parse(claims: Mapping[str, Any]) -> Ticket:
         redirect=local_path(claims.get("redirect")),
         operator=_text(claims, "operator"),
         reason=_text(claims, "reason"),
+        until=until,
     )
 
 

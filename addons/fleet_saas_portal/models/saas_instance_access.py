@@ -1,4 +1,5 @@
 import re
+from datetime import timezone
 from urllib.parse import urlsplit
 
 from odoo import fields, models
@@ -112,6 +113,8 @@ class SaasInstance(models.Model):
         operator = {}
         if access:
             operator = {"operator": f"{user.name} ({user.login})", "reason": access.reason}
+            if access.until:
+                operator["until"] = int(access.until.replace(tzinfo=timezone.utc).timestamp())
         ticket = (
             self.env["saas.key"]
             ._get_signing()

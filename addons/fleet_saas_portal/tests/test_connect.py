@@ -1,3 +1,5 @@
+from datetime import datetime, timezone
+
 import jwt
 from jwt.algorithms import OKPAlgorithm
 from lxml import html
@@ -177,6 +179,8 @@ class TestConnect(ConnectCase, HttpCase):
         self.assertEqual(claims["sub"], "ann@acme.example")
         self.assertEqual(claims["operator"], f"{self.operator.name} ({self.operator.login})")
         self.assertEqual(claims["reason"], "Ticket 4711")
+        end = datetime.fromtimestamp(claims["until"], timezone.utc).replace(tzinfo=None)
+        self.assertEqual(end, access.until.replace(microsecond=0))
         [line] = self.instance.access_log_ids
         self.assertEqual((line.is_operator, line.reason), (True, "Ticket 4711"))
         self.assertEqual((line.access_id, line.number), (access, claims["jti"]))

@@ -40,6 +40,7 @@ def sign(
     redirect: object = None,
     operator: str = "",
     reason: str = "",
+    until: int | None = None,
 ) -> Ticket:
     """Return a ticket for ``login``, valid from now for `LIFE_S` seconds.
 
@@ -48,6 +49,7 @@ def sign(
     :param audience: uuid of the database
     :param redirect: a path of that database; anything else becomes its home page
     :param operator: who of the provider comes in as that user, empty for the user in person
+    :param until: seconds since 1970 when that operator's session ends
     """
     number, now = secrets.token_urlsafe(24), int(time.time())
     claims = {
@@ -61,6 +63,8 @@ def sign(
     }
     if operator:
         claims |= {"operator": operator, "reason": reason[:MAX_REASON]}
+        if until:
+            claims["until"] = until
     headers = {"kid": public_key(key)["kid"], "typ": TYPE}
     token = jwt.encode(claims, read_key(key), algorithm=ALGORITHM, headers=headers)
     return Ticket(token=token, number=number, expires=now + LIFE_S)
