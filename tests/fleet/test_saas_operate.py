@@ -6,14 +6,17 @@ import time
 from collections.abc import Iterator
 
 import pytest
+import requests
 from support.saas_fleet import SaasFleet
 
 from fleetdev import postgres
 
+REFUSED = (r"odoo\.http: Type picked to confirm",)
+
 
 @pytest.fixture(scope="module")
 def saas() -> Iterator[SaasFleet]:
-    with SaasFleet("saas_operate") as saas:
+    with SaasFleet("saas_operate", allowed=REFUSED) as saas:
         yield saas
 
 
@@ -57,6 +60,59 @@ def basket(name: str) -> list[tuple]:
     with postgres.cursor(name) as cursor:
         cursor.execute("SELECT value FROM ir_config_parameter WHERE key = 'fruit.basket'")
         return cursor.fetchall()
+
+
+def test_a_backup_brings_back_what_was_changed_since(saas: SaasFleet) -> None:
+    instance = saas.create("restorer")
+    saas.wait_state(instance, "active")
+    press(saas, instance, "parameters", key="fruit.basket", value="apples")
+    saas.wait_state(instance, "active")
+    saas.call("saas.instance", "action_backup", ids=[instance])
+    saas.wait_state(instance, "active")
+    press(saas, instance, "parameters", key="fruit.basket", value="pears")
+    saas.wait_state(instance, "active")
+    assert basket("restorer") == [("pears",)]
+    [backup] = points(saas, instance, "backup")
+    press(saas, instance, "restore", point_id=backup)
+    assert saas.wait_state(instance, "active")["problem"] is False
+    assert basket("restorer") == [("apples",)]
+    assert saas.servers["one"].get("restorer").status_code == 200
+
+
+def test_a_module_is_installed_upgraded_and_uninstalled(saas: SaasFleet) -> None:
+    instance = saas.create("modules")
+    saas.wait_state(instance, "active")
+    query = "SELECT state FROM ir_module_module WHERE name = %s"
+    for action, state in (
+        ("install", "installed"),
+        ("upgrade", "installed"),
+        ("uninstall", "uninstalled"),
+    ):
+        press(saas, instance, "modules", modules="base_sparse_field", module_action=action)
+        assert saas.wait_state(instance, "active", timeout=180)["problem"] is False
+        assert rows("modules", query, "base_sparse_field") == [(state,)]
+
+
+def test_another_plan_then_the_archive_and_back(saas: SaasFleet) -> None:
+    plans = [
+        {"name": code, "code": code, "template_id": saas.template, "max_users": users}
+        for code, users in (("small", 3), ("large", 9))
+    ]
+    small, large = saas.call("saas.plan", "create", vals_list=plans)
+    [partner] = saas.call("res.partner", "create", vals_list=[{"name": "Picky"}])
+    instance = saas.create("picked", plan_id=small, partner_id=partner)
+    saas.wait_state(instance, "active")
+    press(saas, instance, "plan", plan_id=large)
+    assert saas.read("saas.instance", instance, "max_users")["max_users"] == 9
+    saas.call("saas.instance", "action_archive_database", ids=[instance])
+    saas.wait_state(instance, "archived")
+    assert saas.servers["one"].get("picked").status_code in (404, 503)
+    saas.call("saas.instance", "action_undelete", ids=[instance])
+    saas.wait_state(instance, "active")
+    assert saas.servers["one"].get("picked").status_code == 200
+    with pytest.raises(requests.HTTPError, match="422"):
+        press(saas, instance, "delete", typed="peeked")
+    assert saas.wait_state(instance, "active")["request_id"] is False
 
 
 def test_a_staging_copy_and_a_new_name(saas: SaasFleet) -> None:
