@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from deaths import forward, kill
 from hosting import files
 from hosting.postgres import Mark
-from life_case import ask, assert_served, new_name, owned, states
+from hosting.routes import Routes
+from life_case import ask, assert_hidden, assert_served, new_name, owned, states
+from making import drop as forget
 from operations import HostingServer
 
-from fleetdev import databases
+from fleetdev import databases, postgres
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +48,7 @@ def copy(server, source: str, name: str) -> None:
 
 def drop(server, name: str) -> None:
     with server.host.cluster.cursor() as cr:
-        cr.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        postgres.force_drop(cr, name)
 
 
 def public_may_connect(server, name: str) -> bool:
@@ -149,6 +152,80 @@ def test_a_database_that_older_records_know_nothing_of_is_adopted_again(server):
     assert server.do("adopt", name)["check"]["identity"] == identity
     assert_served(server, name, identity)
     assert ask(server, name).status_code == 200
+
+
+@pytest.fixture
+def suspended(server) -> Iterator[tuple[str, str, str]]:
+    """Give a suspended database that no record knows: its former name, its hidden one, its identity."""
+    name = new_name("rest")
+    identity = server.host_database(name)
+    server.do("suspend", name, {"uuid": identity, "reason": "Back on Monday"})
+    (hidden,) = owned(server, identity)
+    yield name, hidden, identity
+    server.sql("DELETE FROM saas_database WHERE uuid = %s", identity)
+    forget(server, name, *owned(server, identity))
+
+
+def test_a_suspended_database_that_older_records_know_nothing_of_is_adopted_and_resumed(
+    server, suspended
+):
+    name, hidden, identity = suspended
+    # Its own administrator may have changed what he can reach.
+    identify(server, hidden, str(uuid.uuid4()))
+    done = server.do("adopt", name, {"hidden": hidden})
+    assert done["check"]["identity"] == identity
+    assert assert_hidden(server, name, identity) == hidden
+    (route,) = (r for r in Routes(server.host.routes).load().values() if r.database == name)
+    assert route.message == "Back on Monday"
+    server.do("resume", name, {"uuid": identity})
+    assert_served(server, name, identity)
+    assert ask(server, name).status_code == 200
+
+
+@pytest.mark.parametrize("places", forward("adopt"))
+def test_an_adoption_of_a_suspended_one_killed_anywhere_is_finished(server, suspended, places):
+    name, hidden, identity = suspended
+    operation = server.submit("adopt", name, {"hidden": hidden})
+    kill(server.run, operation, places)
+    assert server.run(operation) == "done", server.error(operation)
+    assert assert_hidden(server, name, identity) == hidden
+
+
+def test_an_adoption_of_a_suspended_one_that_fails_leaves_it_as_it_was(server, suspended):
+    name, hidden, identity = suspended
+    before = server.databases()[hidden].mark
+    operation = server.submit("adopt", name, {"hidden": hidden})
+    assert server.run(operation, "adopt.first_request.before=error") == "failed"
+    assert server.databases()[hidden].mark == before
+    assert assert_hidden(server, name, identity) == hidden
+
+
+def test_only_a_suspended_database_without_a_record_comes_back_from_hiding(server, suspended):
+    name, hidden, identity = suspended
+    cluster = server.host.cluster
+    mark = cluster.facts(hidden).mark
+
+    def tried(target: str = name) -> str:
+        operation = server.submit("adopt", target, {"hidden": hidden})
+        assert server.run(operation) == "failed"
+        assert set(owned(server, identity)) <= {hidden}
+        return server.error(operation)[0]
+
+    for kind, code in (("snapshot", "not_ours"), ("hidden", "not_ours"), ("pool", "not_ours")):
+        cluster.set_mark(hidden, replace(mark, kind=kind))
+        assert tried() == code
+    cluster.set_mark(hidden, replace(mark, server=str(uuid.uuid4())))
+    assert tried() == "other_server"
+    cluster.set_mark(hidden, mark)
+    other = new_name("other")
+    server.host_database(other)
+    assert tried(other) == "name_taken"
+    query = "INSERT INTO saas_database (name, uuid, state, purpose) VALUES (%s, %s, %s, 'customer')"
+    server.sql(query, name, identity, "suspended")
+    assert tried() == "already_ours"
+    # What could not be made has no database of its own.
+    server.sql("UPDATE saas_database SET state = 'failed' WHERE uuid = %s", identity)
+    server.do("adopt", name, {"hidden": hidden})
 
 
 def test_a_database_of_another_hosting_server_is_not_adopted(server, foreign):

@@ -199,6 +199,22 @@ def test_a_restore_that_fails_anywhere_leaves_the_database_as_it_was(case, step)
     assert hidden(case.server) == set()
 
 
+def test_a_late_undo_of_a_restore_leaves_what_people_work_in(case):
+    """The records came back from a backup that was made in the middle of it."""
+    operation = case.server.submit("restore", case.name, restore_request(case))
+    assert case.run(operation, "restore.put_in.ended=kill") == "killed"
+    case.server.sql_in(
+        case.name,
+        "INSERT INTO res_users_log (create_uid, create_date) VALUES (2, now() AT TIME ZONE 'utc')",
+    )
+    case.write("days of work")
+    case.server.sql("UPDATE saas_operation SET started = started - interval '3 days'")
+    assert case.run(operation) == "failed"
+    assert case.server.error(operation)[0] == "undo_failed"
+    assert case.value() == "days of work"
+    assert case.page() == 200
+
+
 def test_what_customers_wrote_after_a_restore_stays_when_its_first_page_is_late(case):
     operation = case.server.submit("restore", case.name, restore_request(case))
     assert case.run(operation, "restore.first_request.before=error") == "failed"

@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 from deaths import forward, in_turn, kill
 from hosting.kinds import KINDS
-from life_case import ask
+from life_case import ask, assert_served
 from making import create_request, drop, hidden, publish_template
 from operations import HostingServer
 
@@ -27,7 +27,7 @@ INSIDE = {
     "publish": ("clone.files_moved", "clone.renamed"),
     "activate": ("activate.begin", "activate.before_commit"),
     "route": ("routes.write",),
-    "first_request": ("http_check.first_page",),
+    "first_request": ("http_check.first_page", "half_made.answered"),
 }
 
 
@@ -73,6 +73,7 @@ def test_a_clone_is_live_at_its_own_address_with_its_own_identity(server, templa
         "hosted",
         request["uuid"],
     )
+    assert facts.mark.live
     assert ask(server, name).status_code == 200
     drop(server, name)
 
@@ -145,7 +146,17 @@ def test_a_clone_killed_anywhere_is_finished_by_the_next_runner(server, template
     drop(server, name)
 
 
-@pytest.mark.parametrize("step", STEPS)
+def test_a_clone_that_has_answered_is_not_taken_back(server, template, name):
+    request = create_request(template)
+    operation = server.submit("create", name, request)
+    assert server.run(operation, "create.first_request.after=error") == "failed"
+    assert "in use" in server.error(operation)[1]
+    assert server.evidence(operation)["route"]["in_use"] is True
+    assert_served(server, name, request["uuid"])
+    drop(server, name)
+
+
+@pytest.mark.parametrize("step", STEPS[:-1])
 def test_a_clone_that_fails_anywhere_leaves_nothing(server, template, name, step):
     operation = server.submit("create", name, create_request(template))
     assert server.run(operation, f"create.{step}.after=error") == "failed"

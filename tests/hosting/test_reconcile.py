@@ -226,6 +226,13 @@ def _lose_record(server, _name):
     return "database_unknown", make(server, new_name("rec"), "hosted")
 
 
+def _lose_suspended_record(server, _name):
+    made = make(server, "", "hosted")
+    mark = Mark(server.uuid, "hosted", uuid=str(uuid.uuid4()))
+    server.host.cluster.set_mark(made, mark)
+    return "database_suspended", made
+
+
 def _lose_snapshot_record(server, _name):
     return "database_unknown", hidden(server, "snapshot")
 
@@ -259,6 +266,7 @@ LISTED = (
     _drop_folder,
     _hide,
     _lose_record,
+    _lose_suspended_record,
     _lose_snapshot_record,
     _lose_routed_record,
     _forget_who_made_it,
@@ -410,3 +418,20 @@ def test_a_difference_that_is_no_more_is_not_repaired(server, name):
     server.sql("DELETE FROM saas_pool_clone")
     reconcile.repair(server.host, listed)
     assert not exists(server, ready)
+
+
+def test_a_suspended_database_without_a_record_is_listed_with_the_name_of_its_address(server, name):
+    lost = new_name("rec")
+    identity = server.host_database(lost)
+    url = server.host.url(lost)
+    server.sql_in(lost, "UPDATE ir_config_parameter SET value = %s WHERE key = 'web.base.url'", url)
+    server.do("suspend", lost, {"uuid": identity})
+    forget_operations(server)
+    server.sql("DELETE FROM saas_operation_step")
+    server.sql("DELETE FROM saas_operation")
+    listed = reconcile.compare(server.host, reconcile.look(server.host))
+    ours = [one for one in listed if one.what != "database_foreign"]
+    assert [(one.what, one.more, one.repairable) for one in ours] == [
+        ("database_suspended", lost, False)
+    ]
+    Routes(server.host.routes).remove(server.host.host_name(lost))

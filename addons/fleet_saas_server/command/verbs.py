@@ -227,8 +227,15 @@ CHANGING = (
     Verb(
         "adopt",
         "host a database that somebody else made in this PostgreSQL",
-        (NAME,),
-        wanted.simple("adopt"),
+        (
+            NAME,
+            _option(
+                "--hidden",
+                metavar="NAME",
+                help="a suspended database of this server without a record, as reconcile names it",
+            ),
+        ),
+        wanted.simple("adopt", "hidden"),
         example="adopt acme-old",
     ),
     Verb(

@@ -13,9 +13,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
-from . import activate, capacity, document, files, monitor, personalise, pool, seal, verify
+from . import (
+    activate,
+    capacity,
+    document,
+    files,
+    half_made,
+    monitor,
+    personalise,
+    pool,
+    seal,
+    verify,
+)
 from .contract import Argument, choice, flag, mapping, name
-from .doors import first_request
 from .engine import Context, Plan, Step
 from .errors import HostingError
 from .failpoints import failpoint
@@ -188,6 +198,7 @@ def publish(context: Context) -> dict[str, Any]:
     if host.cluster.exists(hidden):
         files.move_tree(host.filestore(hidden), host.filestore(target))
         failpoint("clone.files_moved")
+        half_made.begin(context)
         host.cluster.publish(hidden, target, mark=_mark(context, "hosted"))
         failpoint("clone.renamed")
     if context.find("copy", "pooled"):
@@ -196,7 +207,11 @@ def publish(context: Context) -> dict[str, Any]:
 
 
 def forget_published(context: Context) -> None:
-    """Drop what was published, if it is ours, and the files that were moved for it."""
+    """Drop what was published, if it is ours and half-made, with the files that were moved for it.
+
+    :raises HostingError: ``in_use_already``
+    """
+    half_made.check(context)
     host, target = context.host, context.request["target"]
     facts = host.cluster.facts(target)
     if facts:
@@ -238,7 +253,11 @@ def open_route(context: Context) -> dict[str, Any]:
 
 
 def close_route(context: Context) -> None:
-    """Take the route away."""
+    """Take the route away, unless it leads to what is in use.
+
+    :raises HostingError: ``in_use_already``
+    """
+    half_made.check(context)
     Routes(context.host.routes).remove(context.host.host_name(context.request["target"]))
 
 
@@ -251,7 +270,7 @@ STEPS = (
     Step("publish", publish, undo=forget_published),
     Step("activate", activate_copy),
     Step("route", open_route, undo=close_route),
-    Step("first_request", first_request),
+    Step("first_request", half_made.finish, final=True),
 )
 
 PERSONAL = Argument(mapping(), default={})

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg2.errors
 
 from . import files, monitor, place
-from .contract import Argument, flag
+from .contract import Argument, flag, matching
 from .doors import first_request, restore_all, set_all
 from .engine import Context, Plan, Step
 from .errors import HostingError, sentences
@@ -23,11 +23,13 @@ from .failpoints import failpoint
 from .kind import Kind
 from .life import find_unprotected, hide, unhide
 from .modules import AddonsPath
+from .names import is_hidden
 from .postgres import DatabaseFacts, Mark
 from .routes import SUSPENDED, Routes
 
 DEADLINE_S = 900
 RELEASE = "19.0"
+_SUSPENDED = r"fleet_x_[a-z0-9]+_[0-9a-f]{32}"
 IDENTITY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # A database with one of these looks after others; its end would be theirs.
 CONTROL_MODULES = ("fleet_databases", "fleet_saas_portal", "fleet_saas_server")
@@ -163,15 +165,33 @@ def _drop_plan(_request: Mapping[str, Any]) -> Plan:
 # --- adopt
 
 
+def _adopted(context: Context) -> str:
+    """Return the name in PostgreSQL of what is adopted: hidden when it is a suspended one of ours."""
+    return context.request.get("hidden") or context.request["target"]
+
+
 def _check_adopt(context: Context) -> dict[str, Any]:
     """Look whether the database can be hosted here; read its identity."""
-    host, name = context.host, context.request["target"]
-    facts = host.cluster.facts(name)
+    physical = _adopted(context)
+    facts = context.host.cluster.facts(physical)
     if facts is None:
-        raise HostingError("no_database", name=name)
+        raise HostingError("no_database", name=physical)
+    if is_hidden(physical):
+        _check_suspended(context, facts)
     _check_owner(context, facts)
-    _check_no_control(context, name)
-    return _check_content(context, name)
+    _check_no_control(context, physical)
+    return _check_content(context, physical)
+
+
+def _check_suspended(context: Context, facts: DatabaseFacts) -> None:
+    """Let only a suspended database of ours come back from hiding, under a name that is free."""
+    if not facts.mark or facts.mark.kind != place.HOSTED or not facts.mark.uuid:
+        raise HostingError("not_ours", name=facts.name)
+    host, target = context.host, context.request["target"]
+    if host.cluster.exists(target):
+        raise HostingError("name_taken", name=target)
+    if host.filestore(target).exists():
+        raise HostingError("folder_in_the_way", folder=target)
 
 
 def _check_owner(context: Context, facts: DatabaseFacts) -> None:
@@ -194,12 +214,13 @@ def _is_forgotten(context: Context, mark: Mark) -> bool:
     if mark.operation == context.operation:
         return True
     with context.host.cluster.cursor(context.host.server_database) as cr:
-        cr.execute("SELECT 1 FROM saas_database WHERE uuid = %s", [mark.uuid])
+        cr.execute("SELECT 1 FROM saas_database WHERE uuid = %s AND state <> 'failed'", [mark.uuid])
         return mark.kind == place.HOSTED and not cr.fetchone()
 
 
 def _check_content(context: Context, name: str) -> dict[str, Any]:
-    host = context.host
+    """Return the identity and the state of an Odoo; the mark of ours, not its people, says who it is."""
+    host, marked = context.host, context.host.cluster.marks().get(name)
     addons = AddonsPath(host.addons_path)
     with host.cluster.cursor(name) as cr:
         try:
@@ -215,6 +236,7 @@ def _check_content(context: Context, name: str) -> dict[str, Any]:
             raise HostingError("not_odoo_19", name=name, found=version or "an empty database")
         for module in addons.missing(cr):
             raise HostingError("module_missing", module=module)
+    identity = marked.uuid if marked and marked.uuid else identity
     _check_identity(context, identity)
     return {"identity": identity, "neutralized": neutralized, "version": version}
 
@@ -225,10 +247,13 @@ def _check_identity(context: Context, identity: str) -> None:
     if not IDENTITY.fullmatch(identity):
         raise HostingError("bad_identity", name=name, found=identity)
     for other, mark in host.cluster.marks().items():
-        if mark.uuid == identity and mark.server == host.server and other != name:
+        ours = mark.uuid == identity and mark.server == host.server
+        if ours and mark.kind == place.HOSTED and other != _adopted(context):
             raise HostingError("same_identity", name=name, other=other)
     with host.cluster.cursor(host.server_database) as cr:
-        cr.execute("SELECT name FROM saas_database WHERE uuid = %s", [identity])
+        cr.execute(
+            "SELECT name FROM saas_database WHERE uuid = %s AND state <> 'failed'", [identity]
+        )
         known = cr.fetchone()
     if known:
         raise HostingError("identity_known", name=name, other=known[0])
@@ -237,7 +262,7 @@ def _check_identity(context: Context, identity: str) -> None:
 def _take(context: Context) -> dict[str, Any]:
     """Mark the database as ours and close it to other roles."""
     context.request["uuid"] = context.find("check", "identity")
-    name = context.request["target"]
+    name = _adopted(context)
     marked = context.host.cluster.marks().get(name)
     if context.find("take", "taken") is None:
         context.note(taken=name, former=asdict(marked) if marked else None)
@@ -260,11 +285,21 @@ def _give_back(context: Context) -> None:
 def _open(context: Context) -> dict[str, Any]:
     name = context.request["target"]
     routes, host_name = Routes(context.host.routes), context.host.host_name(name)
+    before = routes.load().get(host_name)
+    led = bool(before and before.database == name)
     if context.find("open", "led") is None:
-        before = routes.load().get(host_name)
-        context.note(led=bool(before and before.database == name))
-    routes.put(host_name, name)
+        context.note(led=led)
+    if is_hidden(_adopted(context)):
+        # What visitors were told stays.
+        routes.put(host_name, name, state=SUSPENDED, message=before.message if led else "")
+    else:
+        routes.put(host_name, name)
     return {"host": host_name}
+
+
+def _answer(context: Context) -> dict[str, Any]:
+    """Ask an open database for its first page; a suspended one has none."""
+    return {} if is_hidden(_adopted(context)) else first_request(context)
 
 
 def _shut(context: Context) -> None:
@@ -278,7 +313,7 @@ def _adopt_plan(_request: Mapping[str, Any]) -> Plan:
             Step("check", _check_adopt),
             Step("take", _take, undo=_give_back),
             Step("open", _open, undo=_shut),
-            Step("first_request", first_request),
+            Step("first_request", _answer),
         ),
         deadline_s=DEADLINE_S,
     )
@@ -340,6 +375,10 @@ def _release_plan(_request: Mapping[str, Any]) -> Plan:
 
 KINDS = (
     Kind("drop", _drop_plan, {"without_grace": Argument(flag, default=False)}, destroys=True),
-    Kind("adopt", _adopt_plan),
+    Kind(
+        "adopt",
+        _adopt_plan,
+        {"hidden": Argument(matching(_SUSPENDED, "the name of a suspended database"), default="")},
+    ),
     Kind("release", _release_plan),
 )

@@ -42,12 +42,14 @@ class Mark:
     :param kind: ``hosted``, ``hidden``, ``template``, ``pool`` or ``snapshot``
     :param uuid: the hosted database's identity for life, across renames; "" for a template
     :param operation: number of the operation that made it
+    :param live: that operation has come to its end; nothing undoes it any more
     """
 
     server: str
     kind: str
     uuid: str = ""
     operation: int = 0
+    live: bool = False
 
     def text(self) -> str:
         """Return the comment that stands for this mark."""

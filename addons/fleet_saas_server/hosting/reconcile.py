@@ -13,6 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg2
 
 from . import files
 from .contract import Argument, flag, listing, text
@@ -23,7 +26,8 @@ from .health import SERVER
 from .host import Host
 from .journal import ACTIVE
 from .kind import Kind, only
-from .names import is_hidden
+from .names import check_name, is_hidden
+from .place import HOSTED
 from .postgres import DatabaseFacts
 from .routes import ACTIVE as ROUTED
 from .routes import MAINTENANCE, SUSPENDED, Route, Routes
@@ -211,6 +215,7 @@ def _routes(host: Host, seen: Seen) -> Iterable[Difference]:
             yield Difference("route_wrong", name, f"{record.name} {state}")
     led_to = {name for record in seen.records for name in (record.physical, record.name)}
     led_to |= {name for name, facts in seen.databases.items() if _is_ours(host, facts)}
+    led_to |= {_former_name(host, name) for name in seen.databases if _is_lost(host, seen, name)}
     for name, route in seen.routes.items():
         if name not in wanted and route.database not in led_to | seen.claimed:
             yield Difference("route_unknown", name, route.database)
@@ -248,12 +253,38 @@ def _unknown_databases(host: Host, seen: Seen) -> Iterable[Difference]:
         if name in known:
             continue
         if _is_ours(host, facts):
+            if _is_lost(host, seen, name):
+                yield Difference("database_suspended", name, _former_name(host, name))
+                continue
             leftover = name in seen.noted and facts.mark.kind in PASSING
             yield Difference("leftover" if leftover else "database_unknown", name, facts.mark.kind)
         elif name in seen.noted:
             yield Difference("leftover", name)
         elif facts.mark is None and not is_hidden(name):
             yield Difference("database_foreign", name, facts.owner)
+
+
+def _is_lost(host: Host, seen: Seen, physical: str) -> bool:
+    """Tell whether a database is one of ours that is suspended and that no record knows."""
+    facts = seen.databases[physical]
+    if not is_hidden(physical) or not _is_ours(host, facts):
+        return False
+    recorded = any(record.physical == physical for record in seen.records)
+    return facts.mark.kind == HOSTED and bool(facts.mark.uuid) and not recorded
+
+
+def _former_name(host: Host, physical: str) -> str:
+    """Return the public name that a suspended database had by its own address, "" if it is unclear.
+
+    People inside may have changed the address: it is no more than a proposal.
+    """
+    try:
+        with host.cluster.cursor(physical) as cr:
+            cr.execute("SELECT value FROM ir_config_parameter WHERE key = 'web.base.url'")
+            address = urlsplit((cr.fetchone() or ("",))[0])
+        return check_name((address.hostname or "").removesuffix(f".{host.domain}"))
+    except (HostingError, psycopg2.Error, ValueError):
+        return ""
 
 
 def _unknown_folders(host: Host, seen: Seen) -> Iterable[Difference]:

@@ -8,12 +8,13 @@ restore can be taken back.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from . import clone, files, place
+from . import clone, files, half_made, place
 from .backup_work import BACKUP_S, IDENTITY, forget_load, load
 from .contract import Argument, choice, flag, mapping, matching, name
-from .doors import close_for_work, first_page_aside, first_request, open_all, restore_all
+from .doors import close_for_work, first_page_aside, open_all, restore_all
 from .engine import Context, Plan, Step
 from .errors import HostingError
 from .failpoints import failpoint
@@ -75,12 +76,17 @@ def put_in(context: Context) -> dict[str, Any]:
     if host.cluster.exists(hidden):
         files.move_tree(host.filestore(hidden), host.filestore(target))
         failpoint("restore.files_in")
+        half_made.begin(context)
         host.cluster.publish(hidden, target, mark=_mark(context, "hosted"))
     return {"physical": target}
 
 
 def take_out(context: Context) -> None:
-    """Hide the restored database again, if it already has the name."""
+    """Hide the restored database again, if it already has the name and nobody works in it.
+
+    :raises HostingError: ``in_use_already``
+    """
+    half_made.check(context, "put_in")
     host, target = context.host, context.request["target"]
     hidden = clone.hidden_of(context)
     if not host.cluster.exists(hidden) and host.cluster.exists(target):
@@ -97,13 +103,13 @@ IN_PLACE = (
     Step("first_page", first_page_aside),
     # From here on customers write to it: to take it back would lose what they wrote.
     Step("reopen", open_all, final=True),
-    Step("first_request", first_request),
+    Step("first_request", half_made.finish),
 )
 BESIDE = (
     Step("reserve", clone.reserve_name),
     Step("load", load, undo=forget_load),
     *(
-        Step(step.name, step.run, undo=step.undo, restart="load" if step.restart else "")
+        replace(step, restart="load" if step.restart else "")
         for step in clone.STEPS
         if step.name not in ("reserve", "copy")
     ),

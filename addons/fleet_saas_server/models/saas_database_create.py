@@ -147,15 +147,22 @@ class SaasDatabase(models.Model):
         database = self.browse(operation.res_id).exists()
         if not database or database.state not in ("creating", "failed"):
             return
-        if operation.state != "done":
+        steps = operation.result
+        # What answered, or was found in use, is there, whatever became of the rest.
+        answered = operation.step_ids.filtered(lambda step: step.name == "first_request")
+        in_use = any((steps.get(step) or {}).get("in_use") for step in ("publish", "route"))
+        if operation.state != "done" and answered.state != "done" and not in_use:
             database._set_state("failed")
             return
-        steps = operation.result
+        report = (steps.get("copy") or {}).get("report") or (steps.get("seal") or {}).get("report")
+        neutralised = (steps.get("activate") or {}).get(
+            "neutralized", not operation.request.get("activate")
+        )
         database._set_state(
             "active",
-            physical=steps["publish"]["physical"],
-            is_neutralized=steps["activate"]["neutralized"],
-            report=steps.get("copy", {}).get("report") or steps["seal"].get("report"),
+            physical=operation.target,
+            is_neutralized=neutralised,
+            report=report or False,
             document=operation.request.get("document") or False,
         )
 
@@ -163,7 +170,11 @@ class SaasDatabase(models.Model):
     def _retry_operation(self, operation):
         """Reserve the name again for another try to make a database."""
         database = self.browse(operation.res_id)
-        if operation.kind in MAKING and database.state == "failed":
+        if operation.kind in MAKING:
+            if database.state != "failed" or operation.request["uuid"] != database.uuid:
+                # It was taken off the list, found in use, or adopted since.
+                code = "no_database" if database.state == "dropped" else "in_use_already"
+                raise UserError(words(self.env, code, {"name": database.name}))
             if self._is_name_held(database.name):
                 raise UserError(words(self.env, "name_taken", {"name": database.name}))
             database._set_state("creating")

@@ -218,9 +218,9 @@ class SaasDatabase(models.Model):
     # --- adopt, release
 
     @api.model
-    def _prepare_adopt(self, target, _arguments):
+    def _prepare_adopt(self, target, arguments):
         database = self._reserve(target, purpose="customer", source=self.env._("Adopted"))
-        return database._prepare_request()
+        return database._prepare_request(**arguments)
 
     @api.model
     def _apply_adopt(self, operation):
@@ -230,10 +230,22 @@ class SaasDatabase(models.Model):
         if operation.state != "done":
             database._set_state("failed")
             return
-        found = operation.result["check"]
+        found, hidden = operation.result["check"], operation.request.get("hidden")
+        database._take_identity(found["identity"])
         database._set_state(
             "active",
             uuid=found["identity"],
+        if hidden:
+            database._set_state("suspended")
+
+    def _take_identity(self, identity):
+        """Give the record the identity that its database came with, whoever failed to make it."""
+        self.ensure_one()
+        domain = [("uuid", "=", identity), ("state", "=", "failed"), ("id", "!=", self.id)]
+        for failed in self.sudo().with_context(active_test=False).search(domain):
+            failed.uuid = f"{identity}/failed/{failed.id}"
+        self.flush_model(["uuid"])
+        self.sudo().uuid = identity
             physical=operation.target,
             is_neutralized=found["neutralized"],
         )

@@ -1,11 +1,14 @@
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.fields import Domain
 
 from ..hosting.health import SERVER
 from ..hosting.journal import ACTIVE
+from ..hosting.names import is_hidden
 from ..hosting.reconcile import REPAIRS
 
 STORED = ("backup_missing", "backup_unknown")  # compared every night, where the storage is read
+ADOPTABLE = ("database_unknown", "database_foreign")
 DAYS = 30  # solved differences are kept this long
 
 
@@ -29,6 +32,7 @@ class SaasDifference(models.Model):
             ("leftover", "Left by an operation that died"),
             ("folder_leftover", "Files left by an operation that died"),
             ("database_unknown", "Ours, but without a record"),
+            ("database_suspended", "Ours and suspended, but without a record"),
             ("database_foreign", "Not made by this server"),
             ("folder_unknown", "Files of no database"),
             ("backup_missing", "A storage has lost a backup"),
@@ -45,6 +49,7 @@ class SaasDifference(models.Model):
     problem = fields.Char("Repair Failed", readonly=True)
     advice = fields.Char("What To Do", compute="_compute_advice")
     can_repair = fields.Boolean(compute="_compute_advice")
+    can_adopt = fields.Boolean(compute="_compute_advice", export_string_translation=False)
 
     @api.depends("what")
     def _compute_advice(self):
@@ -59,6 +64,7 @@ class SaasDifference(models.Model):
             "leftover": self.env._("It goes by itself with the next comparison."),
             "folder_leftover": self.env._("It goes by itself with the next comparison."),
             "database_unknown": self.env._("Adopt it, or drop it with PostgreSQL’s tools."),
+            "database_suspended": self.env._("Adopt it, then resume it."),
             "database_foreign": self.env._("Nothing, if you know it. Adopt it to host it."),
             "folder_unknown": self.env._("Move it away once you know what it was."),
             "backup_missing": self.env._("Back the database up now, then look at the storage."),
@@ -69,6 +75,10 @@ class SaasDifference(models.Model):
         for difference in self:
             difference.advice = texts.get(difference.what)
             difference.can_repair = difference.what in REPAIRS and not difference.solved
+            difference.can_adopt = not difference.solved and (
+                difference.what == "database_suspended"
+                or (difference.what in ADOPTABLE and not is_hidden(difference.name))
+            )
 
     @api.model
     def _prepare_reconcile(self, target, arguments):
@@ -131,6 +141,16 @@ class SaasDifference(models.Model):
         return self.env["saas.database"]._submit_and_show(
             "reconcile", {"names": self.mapped("name")}, target=SERVER
         )
+
+    def action_adopt(self):
+        """Ask for the name, then host the database; a suspended one keeps its data and its identity."""
+        self.ensure_one()
+        if not self.can_adopt:
+            raise UserError(self.env._("%s cannot be adopted.", self.name))
+        action = self.env["saas.database"].action_adopt()
+        hidden = self.name if is_hidden(self.name) else False
+        named = {"default_name": self.more if hidden else self.name, "default_hidden": hidden}
+        return {**action, "context": {**action["context"], **named}}
 
     def action_compare(self):
         """Compare now."""

@@ -184,6 +184,7 @@ FACT_LABELS = {
     "rows": _lt("rows"),
     "seconds": _lt("seconds"),
     "size": _lt("size"),
+    "in_use": _lt("in use"),
     "status": _lt("answer"),
     "stored": _lt("assets kept"),
     "superuser": _lt("superuser"),
@@ -194,6 +195,7 @@ FACT_LABELS = {
 # What a step reports while it works; a module's name is shown as it is.
 PROGRESS_LABELS = {
     text._source: text
+    "since": _lt("has its name since (UTC)"),
     for text in (
         _lt("Collecting the files"),
         _lt("Comparing the manifests"),

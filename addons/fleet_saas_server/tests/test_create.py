@@ -1,3 +1,4 @@
+from odoo.exceptions import UserError
 from odoo.tests import TransactionCase, tagged
 
 from odoo.addons.fleet_saas_server import settings
@@ -42,3 +43,39 @@ class TestCreate(TransactionCase):
                 {"source": database.name, "purpose": purpose, "keep_logins": True},
             )
             self.assertIs(operation.request["keep_logins"], kept)
+
+    def make(self, name="fleet-late"):
+        source = self.env["saas.database"].create(
+            {
+                "name": f"{name}-source",
+                "uuid": self.env["saas.database"]._get_new_uuid(),
+                "physical": f"{name}-source",
+                "state": "active",
+            }
+        )
+        operation = self.env["saas.operation"]._submit("duplicate", name, {"source": source.name})
+        return operation, self.env["saas.database"].browse(operation.res_id)
+
+    def fail(self, operation, **notes):
+        for step in operation.step_ids:
+            step.write({"state": "undone", "evidence": notes.get(step.name)})
+        operation.write({"state": "failed", "error_code": "undo_failed"})
+        operation._apply()
+
+    def test_what_an_undo_found_in_use_is_hosted_and_not_made_again(self):
+        operation, database = self.make()
+        self.fail(operation, publish={"in_use": True})
+        self.assertEqual((database.state, database.physical), ("active", "fleet-late"))
+        with self.assertRaisesRegex(UserError, "finished or is in use"):
+            operation.action_retry()
+
+    def test_what_was_undone_is_made_again_unless_it_was_taken_off_the_list(self):
+        operation, database = self.make()
+        self.fail(operation)
+        self.assertEqual(database.state, "failed")
+        operation.action_retry()
+        self.assertEqual(database.state, "creating")
+        self.fail(operation)
+        database.action_forget()
+        with self.assertRaisesRegex(UserError, "does not exist"):
+            operation.action_retry()

@@ -210,6 +210,48 @@ class TestLife(LifeCase):
         again = self.end(self.submit("adopt", "foreign"), check=found)
         self.assertEqual(self.databases.browse(again.res_id).uuid, "11111111-aaaa")
 
+    def test_a_suspended_database_is_adopted_as_one_and_can_be_resumed(self):
+        hidden = hidden_name("suspended")
+        found = {"identity": "22222222-bbbb", "neutralized": False}
+        self.end(self.submit("adopt", "rested", hidden=hidden), check=found)
+        rested = self.databases._get_by_name("rested")
+        self.assertEqual((rested.state, rested.physical), ("suspended", hidden))
+        self.assertEqual(rested.uuid, "22222222-bbbb")
+        self.assertTrue(self.submit("resume", "rested"))
+
+    def test_what_could_not_be_made_gives_its_identity_to_what_is_adopted(self):
+        failed = self.hosted("halfway", state="creating")
+        failed.state, identity = "failed", failed.uuid
+        found = {"identity": identity, "neutralized": False}
+        self.end(self.submit("adopt", "foreign"), check=found)
+        self.assertEqual(self.databases._get_by_name("foreign").uuid, identity)
+        self.assertEqual(failed.uuid, f"{identity}/failed/{failed.id}")
+
+    def test_a_difference_offers_to_adopt_what_can_be_hosted_and_nothing_else(self):
+        hidden, template = hidden_name("suspended"), hidden_name("clone")
+        wanted = {
+            ("database_suspended", hidden, "rested"): ("rested", hidden),
+            ("database_unknown", "lost-db", "hosted"): ("lost-db", False),
+            ("database_foreign", "strange-db", "fleet"): ("strange-db", False),
+            ("database_unknown", template, "template"): None,
+            ("folder_unknown", "left-behind", ""): None,
+        }
+        for (what, name, more), expected in wanted.items():
+            one = self.env["saas.difference"].create({"what": what, "name": name, "more": more})
+            self.assertEqual(one.can_adopt, bool(expected))
+            if not expected:
+                with self.assertRaisesRegex(UserError, "cannot be adopted"):
+                    one.action_adopt()
+                continue
+            action = one.action_adopt()
+            wizard = self.env[action["res_model"]].with_context(**action["context"]).create({})
+            self.assertEqual((wizard.kind, wizard.name, wizard.hidden), ("adopt", *expected))
+        suspended = self.env["saas.difference"].search([("name", "=", hidden)])
+        action = suspended.action_adopt()
+        wizard = self.env[action["res_model"]].with_context(**action["context"]).create({})
+        operation = self.operations.browse(wizard.action_submit()["res_id"])
+        self.assertEqual((operation.target, operation.request["hidden"]), ("rested", hidden))
+
     def test_an_adoption_that_failed_frees_the_name(self):
         self.end(self.submit("adopt", "foreign"), "failed")
         self.assertFalse(self.databases._is_name_held("foreign"))

@@ -31,6 +31,7 @@ class SaasDatabaseLifeWizard(models.TransientModel):
     kind = fields.Selection("_selection_kind", required=True)
     reason = fields.Char(size=200)
     name = fields.Char("New Name")
+    hidden = fields.Char("Suspended As", readonly=True)
     confirm = fields.Char("Type Its Name to Confirm")
     without_grace = fields.Boolean("Do Not Wait for the Grace Period")
     droppable_at = fields.Datetime(related="database_id.droppable_at")
@@ -101,6 +102,10 @@ class SaasDatabaseLifeWizard(models.TransientModel):
         return {"new_name": new_name}
 
     def _prepare_adopt(self):
+        if self.hidden:
+            if self.database_id._is_name_used(check_name((self.name or "").strip())):
+                raise HostingError("name_taken", name=self.name)
+            return {"hidden": self.hidden}
         if not self.database_id._is_name_used(check_name((self.name or "").strip())):
             raise HostingError("no_database", name=self.name)
         return {}
