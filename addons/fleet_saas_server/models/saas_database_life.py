@@ -233,8 +233,8 @@ class SaasDatabase(models.Model):
         found, hidden = operation.result["check"], operation.request.get("hidden")
         database._take_identity(found["identity"])
         database._set_state(
-            "active",
-            uuid=found["identity"],
+            "active", physical=hidden or operation.target, is_neutralized=found["neutralized"]
+        )
         if hidden:
             database._set_state("suspended")
 
@@ -246,9 +246,6 @@ class SaasDatabase(models.Model):
             failed.uuid = f"{identity}/failed/{failed.id}"
         self.flush_model(["uuid"])
         self.sudo().uuid = identity
-            physical=operation.target,
-            is_neutralized=found["neutralized"],
-        )
 
     @api.model
     def _prepare_release(self, target, _arguments):
