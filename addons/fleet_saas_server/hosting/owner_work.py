@@ -108,6 +108,7 @@ KINDS = (
                 matching(PATTERNS["password_hash"], "a hash as Odoo stores it")
             ),
             "link": Argument(flag, default=False),
+            "link_key": Argument(matching(r"[A-Za-z0-9_-]{43}=", "a key of Fernet")),
         },
         slow=True,
     ),

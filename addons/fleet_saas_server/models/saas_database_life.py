@@ -295,12 +295,16 @@ class SaasDatabase(models.Model):
             raise UserError(self.env._("Give a login, a password, or ask for a link."))
         if arguments["link"] and arguments["password_hash"]:
             raise UserError(self.env._("Either a password or a link, not both."))
+        if arguments["link_key"] and not arguments["link"]:
+            raise UserError(self.env._("A key encrypts a link: ask for a link, too."))
         hashed = arguments["password_hash"]
+        # Whoever gives a key reads the link elsewhere; this server needs one only to show it here.
+        key = arguments["link_key"] or Fernet.generate_key().decode()
         return database._prepare_request(
             login=arguments["login"],
             link=arguments["link"],
             password=settings.encrypt(hashed) if hashed else "",
-            link_key=settings.encrypt(Fernet.generate_key().decode()) if arguments["link"] else "",
+            link_key=settings.encrypt(key) if arguments["link"] else "",
         )
 
     @api.model

@@ -11,6 +11,7 @@ from . import (
     test_i18n,
     test_keys,
     test_life,
+    test_link_key,
     test_mail_server,
     test_readme,
     test_screens,
