@@ -66,6 +66,7 @@
         "views/saas_export_templates.xml",
         "views/saas_notice_views.xml",
         "views/saas_domain_views.xml",
+        "views/saas_password_views.xml",
     ],
     "assets": {
         "web.assets_frontend": [

@@ -179,6 +179,11 @@ class CustomerDatabases(CustomerPortal):
 
         return self._do(uuid, "manager", "domain_checked", check)
 
+    @route(f"{PAGE}/<string:uuid>/password", **POST)
+    def portal_password_link(self, uuid, **_kwargs):
+        """Have the administrator get a link to choose a password."""
+        return self._do(uuid, "owner", "password", lambda x: x._send_password_link())
+
     @route(f"{PAGE}/<string:uuid>/cancel", **POST)
     def portal_cancel(self, uuid, name="", **_kwargs):
         """Cancel the database; its name must be typed."""
@@ -226,6 +231,7 @@ class CustomerDatabases(CustomerPortal):
             "remove": env._("The user has been removed."),
             "domain": env._("The host name is noted: now prove that it is yours."),
             "domain_checked": env._("We have looked; what we found is beside the host name."),
+            "password": env._("The link is on its way; it comes by mail in a minute."),
             "domain_removed": env._("The host name has been removed."),
             "cancel": env._("The database is cancelled."),
             "undelete": env._("The cancellation is taken back."),

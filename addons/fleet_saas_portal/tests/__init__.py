@@ -19,6 +19,7 @@ from . import (
     test_monitor,
     test_notice,
     test_operate,
+    test_password,
     test_proof,
     test_request,
     test_request_labels,

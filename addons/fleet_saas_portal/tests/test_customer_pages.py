@@ -19,6 +19,7 @@ POSTS = {
     "/domains": ("manager", {"name": "new.acme.example"}),
     "/domains/{domain}/remove": ("manager", {}),
     "/domains/{domain}/check": ("manager", {}),
+    "/password": ("owner", {}),
     "/cancel": ("owner", {"name": "acme"}),
     "/undelete": ("owner", {}),
 }
@@ -306,6 +307,14 @@ class TestCustomerPages(HttpCase, CustomerCase):
         self.assertIn(made.record_value, page)
         self.assertDone(self.post(f"{ACME}/domains/{made.id}/remove"), "domain_removed")
         self.assertFalse(made.exists())
+
+    def test_an_owner_has_the_administrator_sent_a_password_link(self):
+        self.acme.admin_login = "ann@acme.example"
+        self.login(self.olga)
+        self.assertIn("ann@acme.example", self.get(ACME).text)
+        self.assertDone(self.post(f"{ACME}/password"), "password")
+        request = self.acme.request_id
+        self.assertEqual((request.kind, request.arguments), ("administrator", {"link": True}))
 
     def test_a_host_name_is_looked_up_when_its_customer_asks(self):
         self.login(self.max)
