@@ -39,6 +39,7 @@
         "views/saas_server_menus.xml",
         "views/saas_archive_views.xml",
         "views/saas_database_domain_views.xml",
+        "views/saas_database_move_views.xml",
     ],
     "assets": {
         "web.assets_backend": ["fleet_saas_server/static/src/**/*"],

@@ -107,7 +107,7 @@ def activate_in(cr: cursor, *, base_url: str, mail_server: MailServer | None) ->
     crons = _turn_on(cr, record["crons"])
     ribbons = _take_off(cr, record["ribbons"])
     if mail_server:
-        _give(cr, mail_server)
+        give(cr, mail_server)
     put(cr, {"web.base.url": base_url, "web.base.url.freeze": "True"})
     cr.execute(
         "DELETE FROM ir_config_parameter WHERE key IN ('database.is_neutralized', %s)", [RECORD]
@@ -138,7 +138,7 @@ def _take_off(cr: cursor, views: list[int]) -> int:
     return cr.rowcount
 
 
-def _give(cr: cursor, server: MailServer) -> None:
+def give(cr: cursor, server: MailServer) -> None:
     """Put the host's mail server in the place of the dummy."""
     cr.execute(
         "DELETE FROM ir_mail_server WHERE name = %s AND smtp_host = 'invalid'", [DUMMY_SERVER]

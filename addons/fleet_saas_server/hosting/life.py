@@ -65,7 +65,7 @@ def unhide(context: Context) -> None:
         place.show(context, hidden, context.request["target"])
 
 
-def _check_closed(context: Context) -> dict[str, Any]:
+def check_closed(context: Context) -> dict[str, Any]:
     """Look that nothing can reach the database any more."""
     physical = place.locate(context)
     facts = context.host.cluster.facts(physical)
@@ -80,7 +80,7 @@ def _suspend(_request: Mapping[str, Any]) -> Plan:
             Step("find", find_unprotected),
             Step("close", _close, undo=restore_all),
             Step("hide", hide, undo=unhide),
-            Step("check", _check_closed),
+            Step("check", check_closed),
         ),
         deadline_s=DEADLINE_S,
     )

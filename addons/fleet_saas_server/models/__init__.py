@@ -40,3 +40,6 @@ from . import saas_database_kit
 from . import saas_backup_forget
 from . import saas_database_export
 from . import saas_database_monitor
+from . import saas_backup_place_move
+from . import saas_database_move
+from . import saas_host_move

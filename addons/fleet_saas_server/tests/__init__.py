@@ -13,6 +13,7 @@ from . import (
     test_life,
     test_link_key,
     test_mail_server,
+    test_move,
     test_readme,
     test_screens,
     test_templates,
