@@ -96,6 +96,8 @@ class Capabilities:
     :param kinds: its operations, by name, with their arguments
     :param capacity: numbers of the machine, {} where the server tells none
     :param templates: ``{"code", "name", "status", "version"}`` of each, as they came
+    :param handover_key: for what is handed over to it; "" where it can take nothing over
+    :param handover_places: names of the backup places through which it could, by their ids
     """
 
     api: int
@@ -103,6 +105,8 @@ class Capabilities:
     kinds: dict[str, dict[str, Any]]
     capacity: dict[str, Any] = field(default_factory=dict)
     templates: tuple[dict[str, Any], ...] = ()
+    handover_key: str = ""
+    handover_places: dict[str, str] = field(default_factory=dict)
 
 
 def status(answer: Any, host: str) -> Status:
@@ -209,7 +213,16 @@ def capabilities(answer: Any, host: str) -> Capabilities:
         kinds={plain(name): _object(kind, host) for name, kind in kinds.items()},
         capacity=_object(capacity or {}, host),
         templates=tuple(_object(each, host) for each in templates),
+        handover_key=_optional(row.get("handover_key")),
+        handover_places=dict(
+            _place(each, host) for each in _list(row.get("handover_places", []), host)
+        ),
     )
+
+
+def _place(answer: Any, host: str) -> tuple[str, str]:
+    row = _object(answer, host)
+    return _text(row, "place", host), _text(row, "name", host)
 
 
 def _object(answer: Any, host: str) -> dict[str, Any]:

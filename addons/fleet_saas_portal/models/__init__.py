@@ -56,3 +56,6 @@ from . import saas_instance_monitor
 from . import project_project_saas
 from . import saas_export
 from . import saas_instance_export
+from . import saas_server_move
+from . import saas_instance_move
+from . import saas_instance_former

@@ -17,6 +17,7 @@ from . import (
     test_instance,
     test_key,
     test_monitor,
+    test_move,
     test_notice,
     test_operate,
     test_password,
