@@ -184,6 +184,7 @@ FACT_LABELS = {
     "hidden": _lt("hidden as"),
     "host": _lt("host name"),
     "how": _lt("by"),
+    "in_use": _lt("in use"),
     "memory_free": _lt("memory free"),
     "memory_total": _lt("memory"),
     "named": _lt("assets named"),
@@ -194,8 +195,8 @@ FACT_LABELS = {
     "role": _lt("role"),
     "rows": _lt("rows"),
     "seconds": _lt("seconds"),
+    "since": _lt("has its name since (UTC)"),
     "size": _lt("size"),
-    "in_use": _lt("in use"),
     "status": _lt("answer"),
     "stored": _lt("assets kept"),
     "superuser": _lt("superuser"),
@@ -206,7 +207,6 @@ FACT_LABELS = {
 # What a step reports while it works; a module's name is shown as it is.
 PROGRESS_LABELS = {
     text._source: text
-    "since": _lt("has its name since (UTC)"),
     for text in (
         _lt("Collecting the files"),
         _lt("Comparing the manifests"),

@@ -142,6 +142,9 @@ SENTENCES = {
     "identity_twice": _lt(
         "The databases %(names)s carry the same identity, so this server cannot tell which one is meant. Look into both, take the mark off the wrong one as an administrator of PostgreSQL (COMMENT ON DATABASE … IS NULL), then try again."
     ),
+    "in_use_already": _lt(
+        "The database %(name)s was finished or is in use, so it was not taken back: it is hosted as it is. The records of this server may be older than it; compare them with what is there."
+    ),
     "key_reused": _lt("The key %(key)s was used before for another request. Use a new key."),
     "language_missing": _lt(
         "The language %(language)s is not installed in the template. Install it there and publish a new version, or choose another language."
@@ -163,9 +166,6 @@ SENTENCES = {
         "The work on the modules of %(name)s was interrupted, so the database is as it was before. Try again."
     ),
     "modules_not_done": _lt("Odoo ended without an error, but the module %(module)s is %(state)s."),
-    "in_use_already": _lt(
-        "The database %(name)s was finished or is in use, so it was not taken back: it is hosted as it is. The records of this server may be older than it; compare them with what is there."
-    ),
     "name_taken": _lt("The name %(name)s is taken. Choose another one."),
     "neutralize_commits": _lt(
         "A neutralize.sql of the installed modules ended the transaction, so a copy could be seen half sealed. The copy is thrown away; take COMMIT out of that file."
