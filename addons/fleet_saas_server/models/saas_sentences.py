@@ -35,6 +35,12 @@ SENTENCES = {
     ),
     "bad_argument": _lt("The argument %(argument)s is not acceptable: %(reason)s."),
     "bad_backup_id": _lt("%(backup)s cannot be the id of a backup."),
+    "bad_handover": _lt(
+        "This is no package for this server (%(reason)s). Have the database handed over again, for the key that this server shows now."
+    ),
+    "bad_handover_key": _lt(
+        "The key of the server that is to take over cannot be used. Synchronise that server in the portal, then try again."
+    ),
     "bad_host_name": _lt(
         "%(host)s is not a host name: write it in lower case, without a port, each part of letters, digits and hyphens."
     ),
@@ -135,7 +141,22 @@ SENTENCES = {
     "gave_up": _lt(
         "The operation was interrupted %(attempts)s times in the same step, %(step)s. Look for the reason in the server's log, then retry."
     ),
+    "handover_claimed": _lt(
+        "The server that was to take %(name)s over has begun to open it, so it is not taken back: it would be open twice. Wait until that server says how it ended; take it back by force only when that server is gone for good."
+    ),
+    "handover_void": _lt(
+        "%(name)s is not taken over: the server that had it has taken it back meanwhile."
+    ),
     "has_snapshots": _lt("The database %(name)s still has %(count)s snapshots. Drop them first."),
+    "host_is_ours": _lt(
+        "The host name %(host)s is below this server's own domain %(domain)s. Rename the database to change its own address."
+    ),
+    "host_taken": _lt(
+        "The host name %(host)s leads to another database of this server already. Remove it there first."
+    ),
+    "identity_here": _lt(
+        "This server has the database %(name)s already, as %(found)s. Drop that one first."
+    ),
     "identity_known": _lt(
         "The database %(name)s has the identity of %(other)s, which is among this server's records already. Give it one of its own (the system parameter database.uuid), then try again."
     ),
