@@ -6,7 +6,14 @@ import importlib
 
 from deaths import PLACES
 
-TESTS = ("test_adopt", "test_backup_work", "test_clone", "test_going_back", "test_life")
+TESTS = (
+    "test_adopt",
+    "test_backup_work",
+    "test_clone",
+    "test_going_back",
+    "test_life",
+    "test_move_work",
+)
 
 
 def test_runners_are_killed_at_forty_places_at_least(capsys):
