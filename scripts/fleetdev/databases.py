@@ -19,6 +19,7 @@ TEMPLATES = {
     "server": ("base", ("queue_job", "fleet_saas_server")),
     "saas": ("account", ("fleet_databases", "fleet_saas_portal")),
     "hosted": ("tiny", ("fleet_saas_client",)),
+    "hosted_account": ("client_account", ("fleet_saas_client",)),
     "sender": ("base", ("base_automation",)),
     # Everything of Odoo's that holds credentials or sends something, for the tests of the seal.
     "hosting_trap": (

@@ -8,6 +8,7 @@ from . import (
     databases,
     demo_clients,
     demo_facts,
+    demo_saas,
     demo_sync,
     files,
     odoo_run,
@@ -32,6 +33,8 @@ class Demo(PortalFleet):
     :param name: part of the databases' names; ``demo`` is the one that ``make demo`` starts
     """
 
+    template = "saas"
+
     def __init__(self, name="demo", port=None):
         super().__init__(name, port or int(os.environ.get("FLEET_DEMO_PORT") or 8069))
         self.folder = paths.RUN / "demos" / name
@@ -47,13 +50,14 @@ class Demo(PortalFleet):
         check_port(self.server)
         self.json_path.unlink(missing_ok=True)
         with files.setup_lock(self.name):
-            databases.templates("portal", "server", *(each["template"] for each in CLIENTS))
+            databases.templates(self.template, "server", *(each["template"] for each in CLIENTS))
             made = demo_clients.ensure(self.elsewhere)
             self.stop()
             self.remove()
             self._make(made)
             self._serve()
             keys = {label: key for label, (_template, key) in made.items()} | self._host()
+            parallel.run(self._copy_and_back_up, lambda: demo_saas.sell(self))
             demo_sync.synchronise(self, self.projects(keys))
             demo_facts.write(self)
             demo_facts.show(self)
@@ -80,6 +84,11 @@ class Demo(PortalFleet):
         """Return the label of the copy that people try things out in."""
         return f"{self.hosted[0]['label']}-{STAGING}"
 
+    def make_portal(self):
+        """Make the database of the portal, whose mails wait where people can read them."""
+        super().make_portal()
+        demo_saas.hold_mails(self)
+
     def _make(self, made):
         odoo_run.write_configuration(self.configuration, self.data)
         with console.step("Making the databases of the portal, the hosting server and of others"):
@@ -92,9 +101,11 @@ class Demo(PortalFleet):
 
     def _serve(self):
         load = "--load=base,rpc,web,queue_job,fleet_demo_localhost"
+        # One may be talking to the server for the portal while the others' work has to go on.
+        crons = ("--max-cron-threads", "2")
         limit = f"--limit-time-real={LONGEST_S}"
         environment = self.hosting.settings()
-        parallel.run(self.hosting.serve, lambda: self.serve(load, limit, **environment))
+        parallel.run(self.hosting.serve, lambda: self.serve(load, limit, *crons, **environment))
         self.hosting.wait_runner()
 
     # --- what the hosting server is asked for
@@ -112,17 +123,16 @@ class Demo(PortalFleet):
             self.hosting.wait(*map(self._create, new))
         with console.step(f"Filling {len(self.hosted)} databases, as their people would"):
             work = [each | {"database": self.address(each)[1]} for each in self.hosted]
-            keys = demo_clients.fill(work, self.configuration)
-        self._copy_and_back_up(new[0])
-        return keys
+            return demo_clients.fill(work, self.configuration)
 
     def _create(self, client):
         personal = _administrator() | {"company": client["company"]}
         arguments = {"template": TEMPLATE, "purpose": client["hosted"], "personal": personal}
         return self.hosting.submit("create", self.address(client)[1], arguments)
 
-    def _copy_and_back_up(self, client):
-        name, copy = self.address(client)[1], self.hosting.hosted_name(self.staging_label)
+    def _copy_and_back_up(self):
+        name = self.address(self.hosted[0])[1]
+        copy = self.hosting.hosted_name(self.staging_label)
         arguments = {"source": name, "purpose": STAGING, "personal": _administrator()}
         with console.step(f"Making {copy}, a neutralised copy, and a backup of {name}"):
             self.hosting.run("duplicate", copy, arguments)

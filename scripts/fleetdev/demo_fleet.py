@@ -99,7 +99,7 @@ CLIENTS = (
         "label": "harbor",
         "company": "Harbor Logistics",
         "hosted": "adopted",
-        "template": "client_account",
+        "template": "hosted_account",
         "users": [MIA, NOAH, SOFIA, *_people("harbor", "Pieter Smit", "Anna Visser")],
         "drafts": {"out_invoice": 5},
         "inbox": 1,
@@ -113,3 +113,23 @@ NOWHERE = {"label": "nowhere", "company": "Nowhere Antiques", "port": 9, "expect
 HOSTER = "Northwind Hosting"
 TEMPLATE = "accounting"
 STAGING = "staging"
+
+# They sign up at the portal. The first one is on trial, the second one has paid.
+CUSTOMERS = (
+    {
+        "label": "iris",
+        "company": "Iris Florists",
+        "person": "Ida Blom",
+        "email": "ida.blom@iris.example.com",
+        "plan": "pro",
+        "pays": False,
+    },
+    {
+        "label": "juniper",
+        "company": "Juniper Tea",
+        "person": "Jon Park",
+        "email": "jon.park@juniper.example.com",
+        "plan": "starter",
+        "pays": True,
+    },
+)

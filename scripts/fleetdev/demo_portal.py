@@ -19,6 +19,7 @@ class PortalFleet:
 
     configuration = paths.ODOO_CONF
     data = paths.DATA
+    template = "portal"
 
     def __init__(self, name, port, clients=CLIENTS):
         self.name = name
@@ -43,7 +44,7 @@ class PortalFleet:
         """Make the databases anew, serve them, and synchronise."""
         check_port(self.server)
         with files.setup_lock(self.name):
-            databases.templates("portal", *(client["template"] for client in self.clients))
+            databases.templates(self.template, *(client["template"] for client in self.clients))
             self.stop()
             self.remove()
             keys = self.make()
@@ -71,7 +72,7 @@ class PortalFleet:
     def make_portal(self):
         """Make the database of the portal, with the firm's own people."""
         portal = self.database("portal")
-        databases.copy(databases.template("portal"), portal, self.data)
+        databases.copy(databases.template(self.template), portal, self.data)
         odoo_run.script(
             portal,
             FILL.read_text(),

@@ -68,6 +68,11 @@ class HostingServer:
         )
         self._key = json.loads(printed.splitlines()[-1])["key"]
 
+    @property
+    def key(self):
+        """Return the API key of the agent, as whom a portal asks."""
+        return self._key
+
     def settings(self):
         """Return the environment of both processes."""
         return {

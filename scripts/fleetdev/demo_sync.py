@@ -50,7 +50,7 @@ class Portal:
             result = json.load(answer)
         if "error" in result:
             raise console.Failure(f"{path}: {result['error']['data']['message']}")
-        return result["result"]
+        return result.get("result")  # nothing where the method returns None
 
 
 def _cookies():
@@ -60,9 +60,10 @@ def _cookies():
 
 
 def synchronise(demo, projects):
-    """Enter the databases in the portal and synchronise all of them."""
+    """Enter the databases in the portal and synchronise all of them, those of customers too."""
     portal = Portal(demo)
-    ids = portal.call("project.project", "create", projects)
+    portal.call("project.project", "create", projects)
+    ids = portal.call("project.project", "search", IS_DATABASE)
     with console.step(f"Synchronising {len(ids)} databases"):
         portal.call("project.project", "action_synchronize", ids)
 

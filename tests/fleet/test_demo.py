@@ -12,7 +12,10 @@ from support.odoo_fleet import XMLRPC_IS_OLD, services
 
 from fleetdev import demo_facts, demo_sync, hosted, odoo_log, odoo_run
 from fleetdev.demo import Demo
+from fleetdev.demo_visitor import Visitor
 
+# The first test waits for the whole demo, whose templates may have to be made too.
+pytestmark = pytest.mark.timeout(600)
 STATES = {"ok": "ok", "credentials": "credentials", "unreachable": "unreachable"}
 
 
@@ -48,7 +51,8 @@ def portal(demo: Demo) -> dict[str, dict[str, Any]]:
 
 
 def test_the_facts_have_the_promised_shape(demo: Demo, facts: dict[str, Any]) -> None:
-    assert set(facts) == {"portal", "server", "hosted", "databases"}
+    parts = {"portal", "server", "hosted", "customers", "signup", "people", "databases"}
+    assert set(facts) == parts
     for label in ("portal", "server"):
         assert set(facts[label]) == {"url", "base", "database", "login", "password"}
         assert facts[label]["url"] == f"http://{label}.localhost:{demo.port}"
@@ -57,6 +61,10 @@ def test_the_facts_have_the_promised_shape(demo: Demo, facts: dict[str, Any]) ->
         assert set(entry) == {"name", "url", "base", "purpose", "login", "password"}
         assert entry["url"] == f"http://{entry['name']}.localhost:{demo.hosting.port}"
     assert {"customer", "trial", "staging"} <= {entry["purpose"] for entry in facts["hosted"]}
+    assert [entry["state"] for entry in facts["customers"]] == ["trial", "active"]
+    for entry in facts["customers"]:
+        assert entry["url"] == f"http://{entry['name']}.localhost:{demo.hosting.port}"
+        assert entry["portal"] == f"{facts['portal']['url']}/my/databases"
     for entry in facts["databases"]:
         assert set(entry) == {"name", "url", "hosting", "expected"}
         assert entry["expected"] in STATES
@@ -83,9 +91,9 @@ def test_one_client_is_reached_by_xmlrpc_and_the_others_by_json2(
 
 
 def test_the_kpis_are_those_of_the_clients_own_records(portal: dict[str, dict[str, Any]]) -> None:
-    alpine = {
-        kpi["string"]: kpi["value"] for kpi in portal["Alpine Outdoor"]["database_kpi_properties"]
-    }
+    kpis = portal["Alpine Outdoor"]["database_kpi_properties"]
+    # What only other databases have is there without a value.
+    alpine = {kpi["string"]: kpi.get("value") for kpi in kpis}
     assert alpine["Sales"] == 12
     assert alpine["Purchase"] == 7
     assert alpine["Inbox"] == 14
@@ -124,7 +132,8 @@ def test_the_hosted_databases_are_those_that_the_server_made(
     rows = demo_sync.Portal(demo, "server").call(
         "saas.database", "search_read", [], ["name", "state", "is_neutralized"]
     )
-    assert {row["name"] for row in rows} == {entry["name"] for entry in facts["hosted"]}
+    there = [*facts["hosted"], *facts["customers"]]
+    assert {row["name"] for row in rows} == {entry["name"] for entry in there}
     assert {row["state"] for row in rows} == {"active"}
     neutralised = [row["name"] for row in rows if row["is_neutralized"]]
     assert neutralised == [demo.hosting.hosted_name(demo.staging_label)]
@@ -153,6 +162,70 @@ def test_the_steps_that_are_shown_have_seconds_and_evidence(demo: Demo) -> None:
     assert sum(float(seconds) for _step, seconds, _evidence in shown) > 0
     assert shown[-1][0] == "Open its first page"
     assert "/web/login" in shown[-1][2]
+
+
+# --- what is sold
+
+
+def test_the_portal_has_the_server_and_a_ready_template_for_every_plan(demo: Demo) -> None:
+    call = demo_sync.Portal(demo).call
+    [server] = call("saas.server", "search_read", [], ["state", "name"])
+    assert (server["state"], server["name"]) == ("ok", "Northwind Hosting")
+    plans = call("saas.plan", "search_read", [], ["template_id"])
+    assert len(plans) == 3
+    ready = call("saas.template", "search_read", [["line_ids.state", "=", "ready"]], ["id"])
+    assert {plan["template_id"][0] for plan in plans} <= {row["id"] for row in ready}
+
+
+def test_the_customers_signed_up_one_is_on_trial_and_one_has_paid(
+    demo: Demo, facts: dict[str, Any]
+) -> None:
+    call = demo_sync.Portal(demo).call
+    signups = call("saas.signup", "search_read", [], ["name", "state", "instance_id", "proven"])
+    assert {row["name"] for row in signups} == {each["name"] for each in facts["customers"]}
+    assert all(row["state"] == "done" and row["proven"] for row in signups)
+    fields = ["name", "state", "invoice_ids"]
+    rows = {row["name"]: row for row in call("saas.subscription", "search_read", [], fields)}
+    for customer in facts["customers"]:
+        assert rows[customer["name"]]["state"] == customer["state"]
+    trial, paying = (rows[customer["name"]] for customer in facts["customers"])
+    assert trial["invoice_ids"] == []
+    [invoice] = call(
+        "account.move", "read", paying["invoice_ids"], ["payment_state", "amount_total"]
+    )
+    assert invoice["payment_state"] in ("paid", "in_payment")
+    assert invoice["amount_total"] > 0
+
+
+def test_the_customers_go_into_their_databases_and_see_what_their_plan_is(
+    demo: Demo, facts: dict[str, Any]
+) -> None:
+    call = demo_sync.Portal(demo).call
+    banners = {}
+    for customer in facts["customers"]:
+        [row] = call("saas.instance", "search_read", [["name", "=", customer["name"]]], ["uuid"])
+        visitor = Visitor(facts["portal"]["url"])
+        visitor.send(
+            "/web/login", "/web/login", login=customer["login"], password=customer["password"]
+        )
+        assert customer["name"] in visitor.get("/my/databases")
+        visitor.send(f"/my/databases/connect/{row['uuid']}", customer["url"])
+        found = visitor.call(f"{customer['url']}/fleet/notices")
+        banners[customer["state"]] = [notice["text"] for notice in found["notices"]]
+    assert any("trial ends" in text for text in banners["trial"]), banners
+    assert not any("trial" in text for text in banners["active"]), banners
+
+
+def test_each_of_the_people_finds_a_page_behind_the_login(
+    demo: Demo, facts: dict[str, Any]
+) -> None:
+    for person in facts["people"]:
+        root = person["url"].split("/", 3)
+        visitor = Visitor("/".join(root[:3]))
+        access = {"login": person["login"], "password": person["password"]}
+        visitor.send("/web/login", "/web/login", **access)
+        page = visitor.get(f"/{root[3]}")
+        assert "o_web_client" in page or "/web/session/logout" in page, person["who"]
 
 
 def test_the_table_names_every_database(demo: Demo, facts: dict[str, Any]) -> None:
