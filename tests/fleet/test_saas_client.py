@@ -182,6 +182,8 @@ def test_the_addon_comes_stays_while_it_must_and_goes_without_a_trace(
     left = "SELECT count(*) FROM ir_model_data WHERE module = 'fleet_saas_client'"
     assert provider.query(database, left) == [(0,)]
     assert provider.query(database, "SELECT to_regclass('saas_access')") == [(None,)]
+    monitors = "SELECT count(*) FROM res_partner WHERE name ~ '^Monitoring'"
+    assert provider.query(database, monitors) == [(0,)]
     check_web_client(fleet)
 
 
