@@ -335,7 +335,7 @@ class Start(http.Controller):
         return [("is_public", "=", True), ("company_id", "=", request.env.company.id)]
 
     def _country(self, text):
-        known = text.isdigit() and len(text) < 9
+        known = text.isdecimal() and len(text) < 9
         return request.env["res.country"].sudo().browse(int(text) if known else []).exists()
 
     def _lang(self, text):

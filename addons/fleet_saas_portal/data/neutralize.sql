@@ -8,4 +8,5 @@ UPDATE ir_cron
  WHERE id IN (SELECT res_id FROM ir_model_data WHERE module = 'fleet_saas_portal' AND model = 'ir.cron');
 
 -- What was under way over there goes on over there.
-UPDATE saas_request SET state = 'lost', is_open = false WHERE state IN ('waiting', 'running');
+UPDATE saas_request SET state = 'lost', is_open = false, secrets = NULL
+ WHERE state IN ('waiting', 'running');

@@ -19,6 +19,7 @@ from . import saas_instance_ask
 from . import saas_instance_copy
 from . import saas_instance_plan
 from . import saas_instance_delete
+from . import saas_instance_trouble
 from . import saas_instance_found
 from . import saas_instance_import
 from . import saas_instance_bulk

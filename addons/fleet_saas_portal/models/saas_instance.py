@@ -189,7 +189,7 @@ class SaasInstance(models.Model):
             label = dict(self._fields["state"]._description_selection(self.env))[instance.state]
             instance.activity_schedule(
                 "mail.mail_activity_data_todo",
-                user_id=instance.user_id.id or self.env.uid,
+                user_id=instance._get_responsible().id,
                 summary=self.env._("%(name)s is still: %(state)s", name=instance.name, state=label),
                 note=instance.request_id.trouble or instance.problem or "",
             )

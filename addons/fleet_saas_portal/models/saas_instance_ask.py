@@ -36,6 +36,12 @@ OURS = {
     "last_login",
     "figures_date",
     "last_backup",
+    "end_date",
+    "end_in_order",
+    "undelete_until",
+    "document_date",
+    "document_unread",
+    "document_problem",
     "point_ids",
     "request_ids",
 }

@@ -117,13 +117,6 @@ class SaasInstance(models.Model):
             return None
         return Subscription.sudo().search([("instance_id", "=", self.id)], limit=1) or None
 
-    def _get_paid_until(self):
-        """Return the last day that is paid or on trial, None when there is none."""
-        subscription = self._get_subscription()
-        if not subscription or subscription.state not in IN_ORDER:
-            return None
-        return subscription._get_end() - timedelta(days=1)
-
     def _get_invoices(self, everything=False):
         """Return the last invoices of this instance, or of its customer; who asks is not checked.
 

@@ -162,15 +162,20 @@ class SaasInstance(models.Model):
             return
         kept = project.database_api_key_secret
         expiry = project.database_api_key_expiry
-        project.write(
-            {
-                "name": self.name,
-                "database_url": self.url,
-                "database_name": self.name,
-                "database_api_key_expiry": expiry,
-            }
-        )
-        project.database_api_key_secret = kept
+        values = {
+            "name": self.name,
+            "database_url": self.url,
+            "database_name": self.name,
+            "database_api_key_expiry": expiry,
+        }
+        try:
+            with self.env.cr.savepoint():
+                project.write(values)
+        except UserError as error:
+            # A server may say what is no address: that must not keep it from being heard at all.
+            self.monitor_problem = str(error)
+        else:
+            project.database_api_key_secret = kept
 
     def _apply_resume(self, request):
         super()._apply_resume(request)

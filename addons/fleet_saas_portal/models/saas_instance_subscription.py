@@ -31,7 +31,10 @@ class SaasInstance(models.Model):
                 subscription._take_plan(instance.sudo().plan_id)
         if "end_date" in vals:
             # A customer who has cancelled is not invoiced again; one who stays is.
-            self.sudo().subscription_ids.auto_renew = not vals["end_date"]
+            for instance in self.sudo():
+                instance.subscription_ids.auto_renew = not instance.end_date
+                if instance.end_date:
+                    instance.subscription_ids._take_back_after(instance.end_date)
         return result
 
     def action_start_subscription(self):

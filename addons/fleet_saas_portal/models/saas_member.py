@@ -80,20 +80,22 @@ class SaasMember(models.Model):
         address = email_normalize(email or "")
         if not address or role not in ROLES:
             raise UserError(self.env._("Enter an e-mail address and choose a role."))
-        self._check_room(customer)
-        user = self._find_or_create_user(address)
+        user = self._find_user(address)
         if user == self.env.user:
             raise UserError(self.env._("You cannot change your own role; ask another owner."))
         known = self.search(
             [
                 ("partner_id", "=", customer.id),
                 ("instance_id", "=", instance.id),
-                ("user_id", "=", user.id),
+                ("user_id", "in", user.ids),
             ]
         )
         if known:
             known.role = role
             return known
+        self._check_room(customer)
+        # A contact of its own: a contact of the customer would read all of its documents.
+        user = user or self._create_user(address)
         member = self.create(
             {
                 "partner_id": customer.id,
@@ -105,6 +107,7 @@ class SaasMember(models.Model):
         )
         template = self.env.ref("fleet_saas_portal.mail_template_invitation")
         template.send_mail(member.id)
+        self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
         return member
 
     @api.model
@@ -121,13 +124,11 @@ class SaasMember(models.Model):
             )
 
     @api.model
-    def _find_or_create_user(self, address):
+    def _find_user(self, address):
+        """Return the user with this login, empty when there is none."""
         Users = self.env["res.users"].with_context(active_test=False)
         user = Users.search([("login", "=ilike", escape_psql(address))], limit=1)
-        if not user:
-            # A contact of its own: a contact of the customer would read all of its documents.
-            user = self._create_user(address)
-        if not user.active or user._is_public():
+        if user and (not user.active or user._is_public()):
             raise UserError(self.env._("This address cannot be invited; ask your provider."))
         return user
 

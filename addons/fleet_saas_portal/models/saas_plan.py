@@ -104,17 +104,6 @@ class SaasPlan(models.Model):
         names = re.findall(r"[a-z0-9_]+", (self.allowed_apps or "").lower())
         return sorted(set(names)) or None
 
-    def _prepare_limits(self):
-        """Return the limits of this plan, as a database's document holds them."""
-        self.ensure_one()
-        return {
-            "apps": self._get_apps(),
-            "users": self.max_users or None,
-            "users_soft": self._get_soft(self.max_users),
-            "storage_mb": self.max_storage_mb or None,
-            "storage_soft_mb": self._get_soft(self.max_storage_mb),
-        }
-
     def _get_soft(self, most):
         """Return from where on users are told of a limit, None without one."""
         return max(1, most * self.soft_percent // 100) if most else None

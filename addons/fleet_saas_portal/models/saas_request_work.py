@@ -3,6 +3,7 @@ import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from odoo.addons.fleet_databases import settings
@@ -78,11 +79,19 @@ class SaasRequest(models.Model):
                 self.env.flush_all()
         except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
             raise
-        except Exception:
+        except Exception as error:
             _logger.exception("Request %s: its outcome cannot be written", self.id)
             self.env.invalidate_all()
+            self._note_unwritten(error)
             return False
         return before != (self.state, self.progress, self.steps)
+
+    def _note_unwritten(self, error):
+        """Say where the operator looks why it does not end; the next answer is tried like this one."""
+        reason = str(error) if isinstance(error, UserError) else type(error).__name__
+        text = self.env._("The server's answer cannot be recorded (%s); see the log.", reason)
+        if self.waits != text:
+            self.waits = text
 
     @api.model
     def _give_up(self):

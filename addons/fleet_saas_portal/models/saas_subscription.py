@@ -273,6 +273,10 @@ class SaasSubscription(models.Model):
                 subscription._align()
             subscription.instance_id._subscription_changed()
 
+    def _is_cancelled(self):
+        """Tell whether the customer has cancelled the database: then nothing more is asked of them."""
+        return bool(self.instance_id.end_date)
+
     def _get_label(self, state):
         return dict(self._fields["state"]._description_selection(self.env))[state]
 
@@ -285,7 +289,8 @@ class SaasSubscription(models.Model):
             reason=reason,
         )
         self.message_post(body=body.strip())
-        if mail := MAILS.get((old, self.state)):
+        mail = MAILS.get((old, self.state))
+        if mail and not self._is_cancelled():
             self._send_mail(mail)
 
     def _align(self):

@@ -151,7 +151,7 @@ class SaasSubscription(models.Model):
         if self.instance_id.state in ("failed", "deleted"):
             self.activity_schedule(
                 "mail.mail_activity_data_todo",
-                user_id=self.user_id.id or self.env.uid,
+                user_id=self.instance_id._get_responsible().id,
                 summary=self.env._("%s was paid, and its database is gone", move.name),
             )
             return
@@ -206,7 +206,7 @@ class SaasSubscription(models.Model):
         self._check_change(plan)
         figures, old, unpaid = self._prepare_change(plan), self.plan_id, self._get_open_invoice()
         if self.state != "closed":
-            self._take_back(unpaid)
+            self._take_back(unpaid, self.env._("The plan has changed: instead of %s", unpaid.name))
             self._make_change_move(plan, figures)
         self.plan_id = plan
         self.message_post(body=self.env._("Plan: %(old)s → %(new)s", old=old.name, new=plan.name))
@@ -227,13 +227,20 @@ class SaasSubscription(models.Model):
                 self.env._("%s is paid in part: have the rest paid first.", open_invoice.name)
             )
 
-    def _take_back(self, move):
-        """Credit the unpaid invoice ``move``; none is fine too."""
+    def _take_back(self, move, ref):
+        """Credit the unpaid invoice ``move``, for the reason ``ref``; none is fine too."""
         if move.state == "draft":
             move.button_cancel()
         elif move:
-            ref = self.env._("The plan has changed: instead of %s", move.name)
             move._reverse_moves([{"invoice_date": fields.Date.today(), "ref": ref}], cancel=True)
+
+    def _take_back_after(self, last):
+        """Credit what is invoiced, not paid, and begins after ``last``, the database's last day."""
+        for subscription in self:
+            move = subscription._get_open_invoice()
+            if not move or move.payment_state == "partial" or move.saas_period_start <= last:
+                continue
+            subscription._take_back(move, self.env._("Cancelled: instead of %s", move.name))
 
     def _make_change_move(self, plan, figures):
         """Return the invoice or the credit note of the difference, an empty one when there is none."""

@@ -105,6 +105,8 @@ class SaasSubscription(models.Model):
 
     def _remind(self):
         """Tell the customer that the end is near: once for each number of days, never two at once."""
+        if self._is_cancelled():
+            return
         left = (self.deadline - fields.Date.today()).days if self.deadline else 0
         if left < 1 or self.state not in REMIND or (self.state == "active" and self._is_free()):
             return

@@ -3,6 +3,7 @@ from . import (
     test_adopt,
     test_billing,
     test_bulk,
+    test_cancelled,
     test_capacity,
     test_connect,
     test_contract,
@@ -30,4 +31,5 @@ from . import (
     test_subscription,
     test_template,
     test_tickets,
+    test_trouble,
 )

@@ -232,6 +232,10 @@ class TestCustomerRules(CustomerCase):
             self.invite(f"m{number}@example.com").active = False
         with self.assertRaisesRegex(UserError, "Too many"):
             self.invite("late@example.com")
+        self.assertFalse(self.env["res.users"].search_count([("login", "=", "late@example.com")]))
+        self.victor.login = "victor@example.com"
+        known = self.invite("victor@example.com", "manager")
+        self.assertEqual((known, known.role), (self.members["victor"], "manager"))
 
     # --- host names
 

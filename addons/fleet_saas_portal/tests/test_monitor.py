@@ -141,6 +141,16 @@ class TestMonitor(SaasCase):
         self.assertEqual(instance.project_id.database_url, "https://acme.example.com")
         self.assertEqual(self.get_key(instance.project_id), key)
 
+    def test_an_address_that_is_none_keeps_no_other_database_from_being_heard(self):
+        instance, other = self.make_monitored(), self.make_monitored("beta")
+        url = instance.project_id.database_url
+        said = [self.hosted("acme", url="javascript:alert(1)"), self.hosted("beta")]
+        self.env["saas.instance"]._take_inventory(self.server, said)
+        self.assertEqual(other.project_id.database_url, "https://beta.example.com")
+        self.assertEqual(instance.project_id.database_url, url)
+        self.assertIn("javascript", instance.monitor_problem)
+        self.assertTrue(instance.project_id.sudo().database_api_key_secret)
+
     def test_an_address_that_somebody_else_entered_is_not_touched(self):
         instance = self.make_monitored()
         instance.project_id.sudo().database_url = "https://elsewhere.example.com"

@@ -257,7 +257,14 @@ class TestOperate(OperateCase):
 
     def test_fields_of_the_portal_are_not_written_over_rpc(self):
         instance = self.make_active().with_user(self.people["manager"])
-        for values in ({"state": "archived"}, {"url": "https://evil"}, {"parent_id": instance.id}):
+        for values in (
+            {"state": "archived"},
+            {"url": "https://evil"},
+            {"parent_id": instance.id},
+            {"end_date": "2020-01-01"},
+            {"undelete_until": "2099-01-01"},
+            {"document_unread": False},
+        ):
             with self.subTest(values=values), self.assertRaisesRegex(AccessError, "portal itself"):
                 instance.write(values)
         with self.assertRaises(AccessError):

@@ -269,6 +269,11 @@ class TestStart(SignupCase, HttpCase):
         ):
             self.assertEqual(self.submit(**values).status_code, 422, values)
 
+    def test_a_country_that_no_browser_sends_is_none(self):
+        for country in ("²", "٣", "0", "99999999", "-1", "1e3"):
+            answer = self.submit(country_id=country, email=f"{ord(country[0])}@example.org")
+            self.assertIn(WAIT, answer.text, country)
+
     def test_plans_that_are_not_public_do_not_exist_here(self):
         self.plan.is_public = False
         self.env.flush_all()
