@@ -1,6 +1,7 @@
 -- A copy of a portal must neither ask the servers of the real one for anything nor sign in its name.
 UPDATE saas_server SET api_key_secret = NULL WHERE api_key_secret IS NOT NULL;
 UPDATE saas_instance SET monitor_secret = NULL WHERE monitor_secret IS NOT NULL;
+UPDATE saas_instance SET link_key = NULL WHERE link_key IS NOT NULL;
 UPDATE saas_key SET secret = NULL, state = 'retired', accepted_until = NULL WHERE state != 'retired';
 
 UPDATE ir_cron

@@ -127,7 +127,7 @@ class SaasDomain(models.Model):
     @api.model
     def _get_days(self):
         text = self.env["ir.config_parameter"].sudo().get_param(DAYS) or ""
-        return int(text) if text.isdigit() else GIVE_UP_AFTER_DAYS
+        return int(text) if text.isdecimal() else GIVE_UP_AFTER_DAYS
 
     def action_check_now(self):
         """Look the records up now; what is proven already is asked of its server once more."""
