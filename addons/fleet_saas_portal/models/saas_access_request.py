@@ -145,6 +145,7 @@ class SaasAccessRequest(models.Model):
             template.with_context(lang=partner.lang).send_mail(
                 self.id, email_values={"recipient_ids": [fields.Command.link(partner.id)]}
             )
+        self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()
 
     def _get_approvers(self):
         """Return the contacts who are asked: those who may answer, else the customer as such."""
