@@ -1,6 +1,7 @@
 import secrets
 
 from passlib.context import CryptContext
+from psycopg2.errors import UniqueViolation
 
 from odoo import fields, models
 from odoo.exceptions import UserError
@@ -171,9 +172,13 @@ class SaasInstance(models.Model):
         try:
             with self.env.cr.savepoint():
                 project.write(values)
+        # A server may say what is no address, or another's: it must be heard all the same.
         except UserError as error:
-            # A server may say what is no address: that must not keep it from being heard at all.
             self.monitor_problem = str(error)
+        except UniqueViolation:
+            self.monitor_problem = self.env._(
+                "Another database in the list has the address %s.", self.url
+            )
         else:
             project.database_api_key_secret = kept
 

@@ -329,6 +329,8 @@ class TestDownload(HttpCase, ExportCase):
         self.assertEqual(self.get(f"{ACME}/export/{theirs.id}").status_code, 404)
         beta = f"/my/databases/uuid-of-beta/export/{theirs.id}"
         self.assertEqual(self.get(beta).status_code, 404)
+        mine = f"/my/databases/uuid-of-beta/export/{self.export.id}"
+        self.assertEqual(self.get(mine).status_code, 404)
         self.assertFalse(self.source.asked)
 
     def test_an_operator_with_access_gets_it_and_is_on_record_as_one(self):

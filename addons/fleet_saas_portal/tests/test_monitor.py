@@ -1,6 +1,9 @@
+from unittest.mock import patch
+
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
+from odoo.tools import mute_logger
 
 from odoo.addons.fleet_databases import settings
 from odoo.addons.fleet_databases.vault import Vault
@@ -151,6 +154,16 @@ class TestMonitor(SaasCase):
         self.assertIn("javascript", instance.monitor_problem)
         self.assertTrue(instance.project_id.sudo().database_api_key_secret)
 
+    @mute_logger("odoo.sql_db")
+    def test_the_address_of_another_database_keeps_nobody_from_being_heard(self):
+        instance, other = self.make_monitored(), self.make_monitored("beta")
+        self.env.flush_all()
+        said = [self.hosted("acme", url="https://beta"), self.hosted("beta", url="https://beta")]
+        self.env["saas.instance"]._take_inventory(self.server, said)
+        self.assertEqual(instance.project_id.database_url, "https://acme")
+        self.assertIn("https://beta", instance.monitor_problem)
+        self.assertEqual(other.uuid, "uuid-of-beta")
+
     def test_an_address_that_somebody_else_entered_is_not_touched(self):
         instance = self.make_monitored()
         instance.project_id.sudo().database_url = "https://elsewhere.example.com"
@@ -174,6 +187,14 @@ class TestMonitor(SaasCase):
         self.assertIn("update its app", instance.monitor_problem)
         with self.assertRaisesRegex(UserError, "update its app"):
             instance.action_monitor()
+
+    def test_a_portal_that_can_keep_no_keys_says_so_and_keeps_the_former_one(self):
+        instance = self.make_monitored()
+        before = self.get_key(instance.project_id)
+        with patch.dict("os.environ", {"FLEET_SECRET_KEYS": ""}):
+            with self.assertRaisesRegex(UserError, "no encryption key"):
+                instance.action_monitor()
+        self.assertEqual(self.get_key(instance.project_id), before)
 
     def test_who_may_set_it_up(self):
         instance = self.make_monitored()
