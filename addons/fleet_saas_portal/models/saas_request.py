@@ -17,7 +17,7 @@ TRANSITIONS = {
     "lost": ("running", "done", "failed", "cancelled"),
 }
 OPEN = ("waiting", "running")
-# A server that is silent for longer is somebody's work; its late answer still counts.
+# A server that is silent for longer is somebody's work; what it has done, its inventory tells.
 GIVE_UP_AFTER = timedelta(days=2)
 KEEP = timedelta(days=400)
 
