@@ -20,7 +20,7 @@ from ..signup import (
     suggest,
     take,
 )
-from .signup import SignupCase
+from .signup import VALUES, SignupCase
 
 BAD_NAMES = (
     "",
@@ -331,6 +331,32 @@ class TestSignup(SignupCase):
         self.answer(signup.instance_id.request_id, "done", [("personalise", {"url": "https://a"})])
         self.assertEqual(signup.state, "done")
         self.assertEqual({step["state"] for step in signup._get_steps()}, {"done"})
+
+    def choices(self):
+        return self.env["mail.mail"].search([("body_html", "like", "/web/signup?")])
+
+    def test_who_signed_up_is_asked_once_to_choose_a_password(self):
+        signup = self.proven()
+        signup._create_for(self.nobody)
+        self.assertFalse(self.choices(), "not before there is a database")
+        self.answer(signup.instance_id.request_id, "done")
+        mail = self.choices()
+        self.assertEqual(len(mail), 1)
+        self.assertIn(signup.user_id.login, mail.email_to or mail.recipient_ids.email)
+        self.assertTrue(mail.auto_delete)
+        signup._mail_password_choice()
+        second = self.proven(name="second")
+        second.sudo().user_id = signup.user_id
+        second._mail_password_choice()
+        self.assertEqual(self.choices(), mail)
+
+    def test_who_has_a_password_is_not_asked_for_another(self):
+        user = new_test_user(self.env, VALUES["email"], "base.group_portal", email=VALUES["email"])
+        signup = self.proven()
+        signup._create_for(user)
+        self.answer(signup.instance_id.request_id, "done")
+        self.assertEqual(signup.state, "done")
+        self.assertFalse(self.choices())
 
     def test_what_the_server_refuses_can_be_asked_under_another_name(self):
         signup = self.proven()
