@@ -70,6 +70,7 @@
         "views/saas_notice_views.xml",
         "views/saas_domain_views.xml",
         "views/saas_password_views.xml",
+        "wizards/saas_subscription_excess_views.xml",
     ],
     "assets": {
         "web.assets_frontend": [

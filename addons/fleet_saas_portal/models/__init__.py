@@ -54,6 +54,7 @@ from . import saas_domain_proof
 from . import saas_instance_domain
 from . import saas_instance_password
 from . import saas_signup_password
+from . import saas_subscription_copies
 from . import saas_instance_monitor
 from . import project_project_saas
 from . import saas_export

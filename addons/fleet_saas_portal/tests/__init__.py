@@ -7,6 +7,7 @@ from . import (
     test_capacity,
     test_connect,
     test_contract,
+    test_copies,
     test_customer_pages,
     test_customer_paid,
     test_customer_rules,

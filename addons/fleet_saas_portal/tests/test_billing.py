@@ -242,6 +242,21 @@ class TestBilling(SubscriptionCase):
         wizard.action_change()
         self.assertEqual(subscription.plan_id, self.big)
 
+    def test_the_wizard_tells_what_exceeds_the_new_plan_before(self):
+        subscription = self.paying()
+        self.big.max_users = 2
+        subscription.instance_id.sudo().user_count = 3
+        wizard = self.env["saas.subscription.change"].create(
+            {"subscription_id": subscription.id, "plan_id": self.big.id}
+        )
+        self.assertIn("has 3 users", wizard.excess)
+        with self.assertRaisesRegex(UserError, "has 3 users"):
+            wizard.action_change()
+        self.assertEqual(subscription.plan_id, self.plan)
+        wizard.anyway = True
+        wizard.action_change()
+        self.assertEqual(subscription.plan_id, self.big)
+
     def test_an_extension_moves_the_period_that_is_invoiced_too(self):
         subscription = self.paying()
         self.go_to("2027-01-25")

@@ -6,4 +6,5 @@ from . import saas_instance_bulk_wizard
 from . import saas_connect_wizard
 from . import saas_subscription_extend
 from . import saas_subscription_change
+from . import saas_subscription_excess
 from . import saas_instance_move_wizard
