@@ -149,3 +149,62 @@ def test_an_operator_comes_in_with_a_reason_that_both_sides_keep(saas: SaasFleet
     assert (reason, is_operator) == ("Ticket 4711", True)
     told = saas.servers["one"].rows("SELECT reason FROM saas_access", database="visit")
     assert told == [("Ticket 4711",)]
+
+
+def test_a_notice_arrives_in_the_database_and_goes_when_it_is_withdrawn(saas: SaasFleet) -> None:
+    resolve_localhost_names()
+    login = "nora@acme.example"
+    customer = make_customer(saas, login)
+    instance = saas.create("news", partner_id=customer, admin_login=login)
+    other = saas.create("quiet")
+    saas.wait_state(instance, "active")
+    saas.wait_state(other, "active")
+    uuid = wait_for(lambda: saas.read("saas.instance", instance, "uuid")["uuid"])
+    url = saas.read("saas.instance", instance, "url")["url"]
+    inside = enter(saas, browser(saas, login), f"/my/databases/connect/{uuid}")
+    values = {
+        "name": "Sunday",
+        "text": "On Sunday we move to a larger machine.",
+        "kind": "maintenance",
+        "audience": "instances",
+        "instance_ids": [[6, 0, [instance]]],
+    }
+    [notice] = saas.call("saas.notice", "create", vals_list=[values])
+    saas.call("saas.notice", "action_publish", ids=[notice])
+    assert wait_for(lambda: banner(inside, url, "maintenance")) == [values["text"]]
+    found = saas.read("saas.notice", notice, "state", "recipient_count", "failed_count")
+    assert (found["state"], found["recipient_count"], found["failed_count"]) == ("shown", 1, 0)
+    wait_for(lambda: saas.read("saas.notice", notice, "told_count")["told_count"] == 1)
+    told = "SELECT document_told->'notices' FROM saas_instance WHERE id = %s"
+    assert saas.rows(told, other) == [([],)]
+    saas.call("saas.notice", "action_withdraw", ids=[notice])
+    wait_for(lambda: not banner(inside, url, "maintenance"))
+
+
+def test_a_password_link_is_mailed_works_once_and_is_kept_nowhere(saas: SaasFleet) -> None:
+    resolve_localhost_names()
+    login = "lea@acme.example"
+    instance = saas.create("forgetful", admin_login=login)
+    saas.wait_state(instance, "active")
+    saas.call("saas.instance", "action_send_password_link", ids=[instance])
+    mail = "SELECT body_html FROM mail_mail WHERE email_to = %s"
+    [(body,)] = wait_for(lambda: saas.rows(mail, login))
+    link = html.fromstring(body).xpath("//a/@href")[0]
+    assert link.startswith(saas.read("saas.instance", instance, "url")["url"])
+    visitor = requests.Session()
+    [form] = html.fromstring(visitor.get(link, timeout=60).text).xpath("//form[@method='post']")
+    fields = dict(form.fields) | {"password": "correct horse", "confirm_password": "correct horse"}
+    assert visitor.post(link, fields, timeout=60).status_code == 200
+    asked = {"params": {"db": "forgetful", "login": login, "password": "correct horse"}}
+    url = link.partition("/web/")[0] + "/web/session/authenticate"
+    assert requests.post(url, json=asked, timeout=60).json()["result"]["username"] == login
+    token = link.partition("token=")[2].partition("&")[0]
+    kept = saas.rows("SELECT count(*) FROM saas_request WHERE steps::text LIKE %s", f"%{token}%")
+    assert kept == [(0,)]
+    assert saas.rows("SELECT link_key FROM saas_instance WHERE id = %s", instance) == [(None,)]
+
+
+def banner(inside: requests.Session, url: str, kind: str) -> list[str]:
+    """Return the texts of one kind that stand on top of every page."""
+    notices = rpc(inside, url, "/fleet/notices")["result"]["notices"]
+    return [each["text"] for each in notices if each["kind"] == kind]
