@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from email import message_from_string, policy
 from typing import Any
 
+from playwright.sync_api import Page
 from support.odoo_fleet import resolve_localhost_names
 from support.saas_fleet import SaasFleet
 from support.sinks import SmtpSink, wait_until
@@ -18,6 +20,7 @@ ALLOWED = (
     r'odoo\.sql_db: bad query: b.\s*UPDATE "discuss_channel_member"',
     r"odoo\.http: Type ",
 )
+END_CRON = "ir_cron_end"
 ACME, BIRCH, CEDAR = (f"{label}-{os.getpid()}" for label in ("acme", "birch", "cedar"))
 
 
@@ -120,6 +123,47 @@ class SaasScreens(SaasFleet):
         self.call("saas.member", "create", vals_list=[member])
         return parent
 
+    def instance(self, name: str) -> int:
+        """Return the id of an instance."""
+        return self.call("saas.instance", "search", domain=[["name", "=", name]])[0]
+
+    def pay(self, name: str) -> None:
+        """Invoice the next period of an instance's subscription, and register its payment."""
+        domain = [["instance_id", "=", self.instance(name)]]
+        subscriptions = self.call("saas.subscription", "search", domain=domain)
+        self.call("saas.subscription", "action_invoice", ids=subscriptions)
+        domain = [["saas_subscription_id", "in", subscriptions], ["payment_state", "=", "not_paid"]]
+        invoices = self.call("account.move", "search", domain=domain)
+        context = {"active_model": "account.move", "active_ids": invoices}
+        [wizard] = self.call("account.payment.register", "create", vals_list=[{}], context=context)
+        self.call("account.payment.register", "action_create_payments", ids=[wizard])
+
+    def synchronize(self, until: Callable[[], object]) -> None:
+        """Have the portal look at its server until it knows something."""
+
+        def looked() -> object:
+            self.call("saas.server", "action_synchronize", ids=list(self.records.values()))
+            return until()
+
+        wait_until(looked, "what the server has", every=0.5)
+
+    def set_password(self, login: str) -> None:
+        """Make the login the password of a user."""
+        users = self.call("res.users", "search", domain=[["login", "=", login]])
+        self.call("res.users", "write", ids=users, vals={"password": login})
+
+    def end(self, name: str) -> None:
+        """Have a cancelled database's last day be over."""
+        self.rows(
+            "UPDATE saas_instance SET end_date = current_date - 1 WHERE name = %s RETURNING id",
+            name,
+        )
+        [[cron]] = self.rows(
+            "SELECT res_id FROM ir_model_data WHERE model = 'ir.cron' AND name = %s", END_CRON
+        )
+        self.call("ir.cron", "method_direct_trigger", ids=[cron])
+        self.wait_state(self.instance(name), "archived")
+
     def wait_mail(self, to: str) -> str:
         """Return the text of the last mail to ``to``, waiting until there is one."""
         wait_until(lambda: self._mails(to), f"a mail to {to}")
@@ -135,3 +179,17 @@ class SaasScreens(SaasFleet):
 def link_in(mail: str, path: str) -> str:
     """Return the address in a mail that has ``path`` in it."""
     return re.search(rf'https?://[^\s"<>]*{path}[^\s"<>]*', mail).group()
+
+
+def fits(page: Page) -> bool:
+    """Tell whether nothing is wider than the screen."""
+    return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def who(page: Page) -> str:
+    """Return the login of the session that the page is in."""
+    asked = "{ method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' }"
+    return page.evaluate(
+        f"fetch('/web/session/get_session_info', {asked})"
+        ".then(answer => answer.json()).then(answer => answer.result.username)"
+    )

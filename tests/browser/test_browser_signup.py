@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from browser_saas import ACME, SaasScreens, link_in
+from browser_saas import ACME, SaasScreens, fits, link_in, who
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from screen import DESKTOP, PHONE, TIMEOUT_MS, Screen
 from support.saas_fleet import TEMPLATE
@@ -63,11 +63,6 @@ def watch_steps(page: Page) -> list[str]:
     return seen
 
 
-def fits(page: Page) -> bool:
-    """Tell whether nothing is wider than the screen."""
-    return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-
-
 def fill(page: Page, name: str, email: str) -> None:
     """Fill in the form of a plan as a person does."""
     page.get_by_label("Company").fill("Dune Diving")
@@ -120,15 +115,6 @@ def test_a_visitor_is_told_while_typing_and_ends_in_the_new_database(
     assert [step for step in seen if step.startswith("done: ")], seen
     assert len(seen) == len(set(seen))
     assert who(page) == email
-
-
-def who(page: Page) -> str:
-    """Return the login of the session that the page is in."""
-    asked = "{ method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' }"
-    return page.evaluate(
-        f"fetch('/web/session/get_session_info', {asked})"
-        ".then(answer => answer.json()).then(answer => answer.result.username)"
-    )
 
 
 def test_on_a_phone_what_the_server_refuses_is_told_and_another_address_leads_on(
