@@ -165,7 +165,7 @@ class HostingFleet:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.data_dir.mkdir(parents=True)
         odoo_run.write_configuration(self._configuration, self.data_dir)
-        databases.copy(databases.template(self._template), self.database, self.data_dir)
+        databases.copy(self.template(self._template), self.database, self.data_dir)
         self.keys = json.loads(self.script(IDENTITY.read_text(), self.uuid).splitlines()[-1])
         # Odoo's own scheduled actions are due at once; what a stop interrupts is in the log.
         self.rows(
@@ -291,6 +291,10 @@ class HostingFleet:
     def reached(self) -> contextlib.AbstractContextManager[None]:
         """Have the ``PG*`` variables lead to this server's PostgreSQL: they always do here."""
         return contextlib.nullcontext()
+
+    def template(self, name: str) -> str:
+        """Return the name of a template of the tests in this server's PostgreSQL."""
+        return databases.template(name)
 
     @contextlib.contextmanager
     def psql(self, database: str | None = None) -> Iterator[Any]:

@@ -44,6 +44,10 @@ class OwnHosting(HostingFleet):
         """Have the ``PG*`` variables lead to this server's PostgreSQL within the block."""
         return self.postgres.reached()
 
+    def template(self, name: str) -> str:
+        """Return what a template was called when it was brought: none is built in here."""
+        return self.postgres.names[name]
+
     def _make(self) -> None:
         with self.reached():
             super()._make()

@@ -19,6 +19,8 @@ ADMIN_PASSWORD = Path("data") / "admin.password"
 class OwnPostgres:
     """A throw-away cluster; within the block the ``PG*`` variables lead to it.
 
+    ``names`` has what each of the templates is called in it.
+
     :param templates: the tests' templates to bring along
     :param apart: only `reached` leads to it, everything else to the shared one
     """
@@ -27,12 +29,14 @@ class OwnPostgres:
         # Beside the shared one, where the unprivileged user that runs it can get to.
         self.home = cluster.folder().with_name(f"{cluster.folder().name}-{name}-{os.getpid()}")
         self._templates = templates
+        self.names: dict[str, str] = {}
         self._environment = pytest.MonkeyPatch()
         self._apart = apart
         self.port = 0
 
     def __enter__(self) -> OwnPostgres:
-        dumps = {name: self._dump(name) for name in map(databases.template, self._templates)}
+        self.names = {template: databases.template(template) for template in self._templates}
+        dumps = {name: self._dump(name) for name in self.names.values()}
         cluster.initialise(self.home)
         self.port = cluster.start(self.home)
         admin = {"host": "127.0.0.1", "port": self.port, "user": cluster.ADMIN}

@@ -12,7 +12,7 @@ import functools
 import time
 from typing import Any
 
-from fleetdev import databases, postgres
+from fleetdev import postgres
 
 from .hosting_fleet import DOMAIN, HostingFleet
 from .hosting_templates import publish, settle
@@ -73,7 +73,7 @@ class SaasFleet:
                 stack.enter_context(server)
                 settle(server)
                 with server.reached():
-                    publish(server, TEMPLATE, databases.template(self.source))
+                    publish(server, TEMPLATE, server.template(self.source))
             stack.enter_context(self.portal)
             self.key = self.portal.api_keys("portal")["portal"]
             template = {"name": "Tiny", "code": TEMPLATE}
