@@ -22,7 +22,7 @@ ALLOWED = (
     r"odoo\.http: The name \S+ is taken",
 )
 END_CRON = "ir_cron_end"
-ACME, BIRCH, CEDAR = (f"{label}-{os.getpid()}" for label in ("acme", "birch", "cedar"))
+ACME, BIRCH, CEDAR = (f"{label}-{os.getpid()}" for label in ("acme-co", "birch-co", "cedar-co"))
 
 
 class SaasScreens(SaasFleet):

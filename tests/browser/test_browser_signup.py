@@ -14,7 +14,7 @@ from support.saas_fleet import TEMPLATE
 
 pytestmark = pytest.mark.timeout(280)
 MADE_MS = 120_000
-NAME, TAKEN, PHONED = (f"{label}-{os.getpid()}" for label in ("dune", "taken", "phoned"))
+NAME, TAKEN, PHONED = (f"{label}-{os.getpid()}" for label in ("sand", "taken", "phoned"))
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ def test_a_staging_copy_and_a_new_name(saas: SaasFleet) -> None:
 def test_a_password_that_was_reset_opens_the_database(saas: SaasFleet) -> None:
     instance = saas.create("forgetful", admin_login="ann@example.com")
     saas.wait_state(instance, "active")
-    press(saas, instance, "administrator", password="a good password")
+    press(saas, instance, "administrator", password="a good password", reason="Lost")
     saas.wait_state(instance, "active")
     [(stored,)] = rows(
         "forgetful", "SELECT password FROM res_users WHERE login = %s", "ann@example.com"

@@ -297,6 +297,24 @@ def test_the_way_back_from_modules_survives_being_killed(server, database, place
     assert_served(server, name, identity)
 
 
+def test_work_on_modules_is_not_taken_back_from_people_who_have_logged_in_since(server, database):
+    name, identity = database
+    operation = work(server, name, identity, "install", MODULE, keep_hours=24)
+    assert server.run(operation, "modules.open.before=kill") == "killed"
+    server.sql_in(
+        name,
+        "INSERT INTO res_users_log (create_uid, create_date) "
+        "VALUES (2, now() AT TIME ZONE 'utc') RETURNING id",
+    )
+    server.sql("UPDATE saas_operation SET started = started - interval '3 days'")
+    assert server.run(operation) == "failed"
+    code, words = server.error(operation)
+    assert code == "undo_failed" and "in use" in words
+    assert module_state(server, name, MODULE) == "installed"
+    assert sorted(owned(server, identity).values()) == ["hosted", "snapshot"]
+    assert ask(server, name).status_code == 200
+
+
 def test_when_the_way_back_fails_too_the_snapshot_stays_and_nobody_is_let_in(server, database):
     name, identity = database
     operation = work(server, name, identity, "install", MODULE)

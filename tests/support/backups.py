@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import datetime
 import hashlib
@@ -14,13 +13,10 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psycopg2.errors
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.poly1305 import Poly1305
-from hosting import backup, manifest, names, restore
+from hosting import backup, manifest, names, restic_key, restore
 from hosting.pgtools import PgTools
 from hosting.postgres import Cluster, Mark
 from hosting.restic import Repository
@@ -55,8 +51,8 @@ def repository(folder: Path, **changes: object) -> Repository:
 def cheap(repo: Repository) -> Repository:
     """Wrap a new local repository's key anew, with a key derivation that takes no time.
 
-    restic's own choice takes half a second of every call, and the tests make hundreds of them.
-    The format: restic's design document, "Keys, Encryption and MAC".
+    restic's own choice takes half a second of every call, and the tests make hundreds of them. The
+    product does so only for passwords that are longer than the one here, and keeps restic's key.
     """
     (path,) = Path(repo.location, "keys").iterdir()
     content = rewrapped(path.read_bytes(), repo.password)
@@ -67,35 +63,10 @@ def cheap(repo: Repository) -> Repository:
 
 def rewrapped(content: bytes, password: str) -> bytes:
     """Return restic's key file with the same master key behind a cheap derivation."""
-    values = json.loads(content)
-    master = _open(_derive(password, values), base64.b64decode(values["data"]))
-    values |= {"N": 2, "r": 1, "p": 1}
-    values["data"] = base64.b64encode(_seal(_derive(password, values), master)).decode()
-    return json.dumps(values).encode()
-
-
-def _derive(password: str, values: dict[str, Any]) -> bytes:
-    salt = base64.b64decode(values["salt"])
-    cost = {"n": values["N"], "r": values["r"], "p": values["p"]}
-    return hashlib.scrypt(password.encode(), salt=salt, dklen=64, maxmem=1 << 28, **cost)
-
-
-def _open(key: bytes, sealed: bytes) -> bytes:
-    nonce, text, tag = sealed[:16], sealed[16:-16], sealed[-16:]
-    assert _tag(key, nonce, text) == tag, "restic's key file has another format"
-    return Cipher(algorithms.AES(key[:32]), modes.CTR(nonce)).decryptor().update(text)
-
-
-def _seal(key: bytes, plain: bytes) -> bytes:
-    nonce = os.urandom(16)
-    text = Cipher(algorithms.AES(key[:32]), modes.CTR(nonce)).encryptor().update(plain)
-    return nonce + text + _tag(key, nonce, text)
-
-
-def _tag(key: bytes, nonce: bytes, text: bytes) -> bytes:
-    """Return the Poly1305-AES tag: a one-time key of r and the encrypted nonce."""
-    block = Cipher(algorithms.AES(key[32:48]), modes.ECB()).encryptor().update(nonce)
-    return Poly1305.generate_tag(key[48:64] + block, text)
+    key = json.loads(content)
+    master = restic_key.opened(key, password)
+    assert master, "restic's key file has another format"
+    return restic_key.sealed(key, password, master)
 
 
 def restic_directly(repo: Repository, *arguments: str) -> str:

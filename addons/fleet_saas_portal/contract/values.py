@@ -98,6 +98,7 @@ class Capabilities:
     :param templates: ``{"code", "name", "status", "version"}`` of each, as they came
     :param handover_key: for what is handed over to it; "" where it can take nothing over
     :param handover_places: names of the backup places through which it could, by their ids
+    :param policies: names of its backup policies; None from a server that does not tell
     """
 
     api: int
@@ -107,6 +108,7 @@ class Capabilities:
     templates: tuple[dict[str, Any], ...] = ()
     handover_key: str = ""
     handover_places: dict[str, str] = field(default_factory=dict)
+    policies: tuple[str, ...] | None = None
 
 
 def status(answer: Any, host: str) -> Status:
@@ -217,7 +219,14 @@ def capabilities(answer: Any, host: str) -> Capabilities:
         handover_places=dict(
             _place(each, host) for each in _list(row.get("handover_places", []), host)
         ),
+        policies=_policies(row.get("backup_policies"), host),
     )
+
+
+def _policies(answer: Any, host: str) -> tuple[str, ...] | None:
+    if answer is None:
+        return None
+    return tuple(_optional(each) for each in _list(answer, host))
 
 
 def _place(answer: Any, host: str) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from . import saas_instance_copy
 from . import saas_instance_plan
 from . import saas_instance_delete
 from . import saas_instance_trouble
+from . import saas_instance_ended
 from . import saas_instance_found
 from . import saas_instance_import
 from . import saas_instance_bulk
@@ -37,6 +38,7 @@ from . import saas_access_log
 from . import saas_access_request
 from . import saas_instance_document
 from . import saas_instance_access
+from . import saas_member_told
 from . import saas_plan_document
 from . import saas_customer_mail
 from . import saas_plan_billing
@@ -60,5 +62,7 @@ from . import project_project_saas
 from . import saas_export
 from . import saas_instance_export
 from . import saas_server_move
+from . import saas_server_alone
+from . import saas_plan_policy
 from . import saas_instance_move
 from . import saas_instance_former

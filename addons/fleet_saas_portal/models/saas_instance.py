@@ -170,12 +170,13 @@ class SaasInstance(models.Model):
         for instance in self:
             allowed, lasts = STATES[instance.state][0], STATES[state][1]
             if state != instance.state and state not in allowed:
+                labels = dict(self._fields["state"]._description_selection(self.env))
                 raise UserError(
                     self.env._(
                         "%(name)s cannot go from %(old)s to %(new)s.",
                         name=instance.name,
-                        old=instance.state,
-                        new=state,
+                        old=labels[instance.state],
+                        new=labels[state],
                     )
                 )
             deadline = fields.Datetime.now() + lasts if lasts else False
@@ -211,7 +212,7 @@ class SaasInstance(models.Model):
         self.ensure_one()
         self._check_can_create()
         server = self.server_id or self.env["saas.server"].sudo()._choose(
-            self.template_id, self.plan_id.server_ids, self.region_id
+            self.template_id, self.plan_id.server_ids, self.region_id, self
         )
         # What the server refused may be asked again: another try, another key.
         self._set_state("creating", server_id=server.id, problem=False)

@@ -39,6 +39,7 @@ OURS = {
     "end_date",
     "end_in_order",
     "undelete_until",
+    "delete_on",
     "document_date",
     "document_unread",
     "document_problem",

@@ -1,8 +1,12 @@
 import json
+import logging
 from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.fields import NO_ACCESS, Domain
+from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+
+_logger = logging.getLogger(__name__)
 
 # Those on a server whose document counts, and what the document calls them.
 # A suspended one is off the air already. Told that it is suspended, it would go on saying so when its
@@ -72,6 +76,8 @@ class SaasInstance(models.Model):
             "portal": instance._prepare_document_portal(),
             "notices": instance._get_notices(),
         }
+        if instance.plan_id.backup_policy:
+            content["backup_policy"] = instance.plan_id.backup_policy
         return json.loads(json.dumps(content))
 
     def _get_document_lang(self):
@@ -159,9 +165,19 @@ class SaasInstance(models.Model):
         for start in range(0, len(instances), BATCH):
             batch = instances[start : start + BATCH]
             for instance in batch:
-                instance._tell()
+                instance._tell_or_log()
             if not Cron._commit_progress(len(batch)):
                 return
+
+    def _tell_or_log(self):
+        """Do `_tell`; what hinders one database keeps no other from being told."""
+        try:
+            with self.env.cr.savepoint():
+                self._tell()
+        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            raise
+        except Exception:
+            _logger.exception("%s cannot be told its limits", self.name)
 
     def _tell(self):
         """Ask the server to sign and write the document, if it says something new."""

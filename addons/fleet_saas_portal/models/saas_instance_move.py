@@ -66,6 +66,11 @@ class SaasInstance(models.Model):
         if server._get_free_places() < 1:
             room = server.capacity_text or ""
             return self.env._("%(server)s has no room: %(room)s", server=server.name, room=room)
+        if not server.sudo()._is_open_to(self):
+            return self.env._(
+                "%s is the server of one customer alone, or the plan wants one without others.",
+                server.name,
+            )
         if not server.sudo().handover_key:
             return self.env._(
                 "%s can take nothing over yet: update its app Hosting Server, give it an encryption "

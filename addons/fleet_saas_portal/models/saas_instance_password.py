@@ -35,7 +35,31 @@ class SaasInstance(models.Model):
         """Have the administrator get a link to choose a password."""
         self.check_access("write")
         for instance in self:
+            instance._check_link_address()
             instance._send_password_link()
+
+    def _check_link_address(self):
+        """Refuse an operator an address that is not the customer's, without access to the database.
+
+        Whoever gets the link logs in as administrator.
+        """
+        customer = self.partner_id | self.partner_id.commercial_partner_id
+        owners = self.sudo()._get_people().filtered(lambda member: member.role == "owner")
+        known = {
+            email_normalize(email or "")
+            for email in (*customer.mapped("email"), *owners.mapped("user_id.login"))
+        }
+        if not self.link_email or self.link_email in known:
+            return
+        if self.env["saas.access.request"]._get_usable(self):
+            return
+        raise UserError(
+            self.env._(
+                "%(email)s is neither the customer's address nor that of an owner. Press Connect "
+                "and give a reason first, or send the link to the customer.",
+                email=self.link_email,
+            )
+        )
 
     def _send_password_link(self):
         """Ask the server for the link; it is mailed when it comes.

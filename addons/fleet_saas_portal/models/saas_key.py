@@ -1,16 +1,21 @@
+import logging
 from datetime import timedelta
 
 from psycopg2.errors import UniqueViolation
 
-from odoo import api, fields, models
+from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import AccessError, ConcurrencyError, UserError
 from odoo.fields import NO_ACCESS, Domain
+from odoo.tools import config
 
 from odoo.addons.fleet_databases import settings
 from odoo.addons.fleet_databases.vault import Vault, VaultError
 
 from ..tickets import new_key, public_key, sign
 
+_logger = logging.getLogger(__name__)
+
+FIRST_LOCK = 0x666C6565746B6579  # advisory lock while the first key is made
 # Every state of a key and the states it may go to.
 TRANSITIONS = {"announced": ("signing", "retired"), "signing": ("retired",), "retired": ()}
 # A key signs for half a year; the next one signs once every database knows it, or at last then.
@@ -85,6 +90,20 @@ class SaasKey(models.Model):
         return sign(secret, **claims)
 
     # --- their life
+
+    def _register_hook(self):
+        """Make the first signing key when a process starts: those who come first would be rivals."""
+        super()._register_hook()
+        if config["stop_after_init"]:
+            return
+        with self.env.registry.cursor() as cr:
+            # Other processes start at this moment too; what they made is seen once the lock is ours.
+            cr.execute("SELECT pg_advisory_xact_lock(%s)", [FIRST_LOCK])
+            keys = api.Environment(cr, SUPERUSER_ID, {})["saas.key"]
+            try:
+                keys._get_signing()
+            except UserError as error:
+                _logger.info("There is no key to sign logins with yet: %s", error)
 
     @api.model
     def _make(self, state):

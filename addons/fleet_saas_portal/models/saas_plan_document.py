@@ -6,6 +6,6 @@ class SaasPlan(models.Model):
 
     def write(self, vals):
         result = super().write(vals)
-        if {"name", "soft_percent", "allowed_apps"} & vals.keys():
+        if {"name", "soft_percent", "allowed_apps", "backup_policy"} & vals.keys():
             self.env["saas.instance"]._tell_soon()
         return result

@@ -4,7 +4,7 @@ from datetime import timedelta
 from psycopg2.errors import UniqueViolation
 
 from odoo import api, fields, models
-from odoo.exceptions import ConcurrencyError, UserError
+from odoo.exceptions import AccessError, ConcurrencyError, UserError
 
 # Every state of a request and the states it may go to.
 TRANSITIONS = {
@@ -213,6 +213,18 @@ class SaasRequest(models.Model):
         """Ask the server again at once."""
         self.check_access("read")
         self.env.ref("fleet_saas_portal.ir_cron_requests").sudo()._trigger()
+
+    def action_give_up(self):
+        """Wait no longer for servers that do not answer: what was asked of them can be asked anew."""
+        self.check_access("read")
+        if not self.env.user.has_group("fleet_saas_portal.group_saas_manager"):
+            raise AccessError(self.env._("Only SaaS managers may do this."))
+        for request in self.sudo():
+            if not request.trouble:
+                raise UserError(
+                    self.env._("The server answers, so “%s” comes to its end.", request.name)
+                )
+            request._set_state("lost", error=request.server_id.error)
 
     @api.autovacuum
     def _gc_requests(self):

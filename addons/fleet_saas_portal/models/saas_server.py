@@ -327,10 +327,11 @@ class SaasServer(models.Model):
         return {"type": "ir.actions.act_url", "url": f"{self.url}/odoo", "target": "new"}
 
     @api.model
-    def _choose(self, template, servers=None, region=None):
+    def _choose(self, template, servers=None, region=None, instance=None):
         """Return the server that a new database goes to; the freest of those that may take it.
 
         :param servers: the plan's pool; every server when empty
+        :param instance: whose customer may want a server of its own
         :raises UserError: none may take it
         """
         ready = template.line_ids.filtered(lambda line: line.state == "ready").server_id
@@ -342,6 +343,7 @@ class SaasServer(models.Model):
                 and (not server.max_instances or server.instance_count < server.max_instances)
             )
         )
+        found = found._leave_alone(instance) if instance else found
         if not found:
             raise UserError(
                 self.env._(

@@ -1,5 +1,6 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import Form, tagged
 from odoo.tools import SQL
@@ -116,7 +117,7 @@ class TestOperate(OperateCase):
 
     def test_a_password_is_never_stored_and_its_hash_goes_with_the_end(self):
         instance = self.make_active()
-        wizard = self.wizard(instance, "administrator", password="correct horse")
+        wizard = self.wizard(instance, "administrator", password="correct horse", reason="Lost")
         self.assertFalse(wizard.password)
         wizard.action_submit()
         request = instance.request_id
@@ -142,12 +143,16 @@ class TestOperate(OperateCase):
         return wanted.arguments
 
     def test_nobody_reads_the_secrets_of_a_request_over_rpc(self):
-        request = self.submit(self.make_active(), "administrator", password="correct horse")
+        request = self.submit(
+            self.make_active(), "administrator", password="correct horse", reason="Lost"
+        )
         with self.assertRaises(AccessError):
             request.with_user(self.people["admin"]).read(["secrets"])
 
     def test_a_login_alone_leaves_the_password_as_it_is(self):
-        request = self.submit(self.make_active(), "administrator", login=" ann@example.com ")
+        request = self.submit(
+            self.make_active(), "administrator", login=" ann@example.com ", reason="Married"
+        )
         self.assertEqual(self.sent(request), {"login": "ann@example.com"})
 
     def test_an_administrator_reset_to_nothing_is_refused(self):
@@ -155,6 +160,33 @@ class TestOperate(OperateCase):
         self.refused("a login, a password", instance, "administrator")
         self.refused("no login", instance, "administrator", login="ann smith")
         self.refused("at least 8", instance, "administrator", password="short")
+
+    def test_an_administrator_is_reset_with_a_reason_that_the_customer_reads(self):
+        instance = self.make_active()
+        self.refused("Give the reason", instance, "administrator", login="ann")
+        self.submit(instance, "administrator", login="ann", reason="She has left")
+        access = instance.access_ids
+        self.assertEqual((access.reason, access.login), ("She has left", "ann"))
+        self.assertEqual(access.user_id, self.people["manager"])
+
+    def test_where_the_plan_asks_the_customer_the_administrator_is_reset_after_the_answer(self):
+        instance = self.make_active()
+        instance.plan_id.asks_approval = True
+        instance.partner_id.email = "ann@example.com"
+        wizard = self.wizard(instance, "administrator", password="correct horse", reason="Lost")
+        self.assertTrue(wizard.asks_approval)
+        action = wizard.action_submit()
+        self.assertEqual(action["res_model"], "saas.access.request")
+        self.assertFalse(instance.request_id or wizard.sudo().hashed)
+        instance.access_ids.sudo()._set_state(
+            "granted",
+            until=fields.Datetime.now() + timedelta(hours=1),
+            answered_by_id=self.people["admin"].id,
+        )
+        wizard = self.wizard(instance, "administrator", password="correct horse")
+        self.assertTrue(wizard.is_let_in)
+        wizard.action_submit()
+        self.assertEqual(instance.request_id.kind, "administrator")
 
     def test_the_inventory_tells_to_what_a_database_can_go_back(self):
         instance = self.make_active()

@@ -19,7 +19,7 @@ class TestPassword(CustomerCase):
 
     def setUp(self):
         super().setUp()
-        self.acme.admin_login = "ann@acme.example"
+        self.acme.admin_login = self.partner.email = "ann@acme.example"
 
     def send(self):
         self.acme.with_user(self.people["manager"]).action_send_password_link()
@@ -63,6 +63,15 @@ class TestPassword(CustomerCase):
         with self.assertRaisesRegex(UserError, "neither an administrator"):
             self.send()
         self.assertFalse(self.acme.request_id)
+
+    def test_an_operator_sends_it_to_the_customers_addresses_only(self):
+        self.acme.admin_login = "somebody@else.example"
+        with self.assertRaisesRegex(UserError, "neither the customer's address"):
+            self.send()
+        self.env["saas.access.request"].with_user(self.people["manager"])._ask(
+            self.acme, "admin", "The owner has left", 1
+        )
+        self.assertEqual(self.send().kind, "administrator")
 
     def test_a_link_that_cannot_be_read_is_not_sent(self):
         for link, key in ((LINK, Fernet.generate_key()), ("javascript:alert(1)", None)):

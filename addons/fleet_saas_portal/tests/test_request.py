@@ -1,7 +1,7 @@
 from datetime import timedelta
 
 from odoo import fields
-from odoo.exceptions import UserError
+from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
 
@@ -92,6 +92,17 @@ class TestRequest(SaasCase, CronMixinCase):
         self.assertEqual(request.state, "lost")
         self.answer(request, "done")
         self.assertEqual(request.state, "done", "a late answer counts")
+
+    def test_a_manager_waits_no_longer_for_a_server_that_is_silent(self):
+        request = self.ask()
+        with self.assertRaisesRegex(UserError, "server answers"):
+            request.with_user(self.people["manager"]).action_give_up()
+        self.server._write_error("timeout", {"host": "one", "seconds": 15})
+        request.invalidate_recordset(["trouble"])
+        with self.assertRaises(AccessError):
+            request.with_user(self.people["user"]).action_give_up()
+        request.with_user(self.people["manager"]).action_give_up()
+        self.assertEqual(request.state, "lost")
 
     def test_only_administrators_read_the_arguments(self):
         request = self.ask()

@@ -97,11 +97,14 @@ class SaasInstanceWizard(models.TransientModel):
         token = self.sudo().hashed
         if not login and not token:
             raise UserError(self.env._("Give a login, a password, or both."))
+        if asked := self._ask_for_access(login):
+            return asked
         request = self.instance_id._begin("administrator", {"login": login} if login else {})
         if token:
             hashed = self.env["project.project"]._get_vault().decrypt(token)
             request._keep_secrets({"password_hash": hashed})
             self.sudo().hashed = False
+        return None
 
     def _submit_duplicate(self):
         return self.instance_id._copy_database(

@@ -34,6 +34,7 @@ TYPE = "fleet-document+jwt"
 ALGORITHM = "EdDSA"
 STATES = ("trial", "active", "grace", "suspended", "released")
 PARTS = ("plan", "state", "ends", "limits", "portal", "notices")
+FOR_SERVER = ("backup_policy",)  # what comes along and is no business of the database's
 LIMITS = ("users", "users_soft", "storage_mb", "storage_soft_mb")
 MAX_BYTES = 64 * 1024
 
@@ -66,15 +67,21 @@ def write_trust(host: Host, keys: Iterable[Ed25519PublicKey]) -> None:
 def check_content(value: Any) -> dict[str, Any]:
     """Return the content of a document when a database can read it; raise ``ValueError``.
 
-    :param value: any of `PARTS`; see the readme of ``fleet_saas_client``
+    :param value: any of `PARTS`, as the readme of ``fleet_saas_client`` has them, and `FOR_SERVER`
     """
-    if not isinstance(value, dict) or not value.keys() <= set(PARTS):
-        raise ValueError(f"an object with any of {', '.join(PARTS)} is expected")
+    known = (*PARTS, *FOR_SERVER)
+    if not isinstance(value, dict) or not value.keys() <= set(known):
+        raise ValueError(f"an object with any of {', '.join(known)} is expected")
     if len(json.dumps(value, allow_nan=False)) > MAX_BYTES:
         raise ValueError(f"it is larger than {MAX_BYTES} bytes")
     if value.get("state", "active") not in STATES:
         raise ValueError(f"state must be one of {', '.join(STATES)}")
-    for name, kind in (("limits", dict), ("portal", dict), ("notices", list)):
+    for name, kind in (
+        ("limits", dict),
+        ("portal", dict),
+        ("notices", list),
+        ("backup_policy", str),
+    ):
         if value.get(name) is not None and not isinstance(value[name], kind):
             raise ValueError(f"{name} has the wrong type")
     _check_limits(value.get("limits") or {})
@@ -100,7 +107,7 @@ def sign(content: Mapping[str, Any], key: Ed25519PrivateKey, *, issuer: str, aud
     """
     now = time.time()
     claims = {
-        **content,
+        **{name: part for name, part in content.items() if name not in FOR_SERVER},
         "iss": issuer,
         "aud": audience,
         "iat": int(now),

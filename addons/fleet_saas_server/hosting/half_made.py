@@ -46,6 +46,18 @@ def check(context: Context, step: str = "publish") -> None:
         raise HostingError("in_use_already", name=name)
 
 
+def check_entered(context: Context, step: str) -> None:
+    """Raise ``in_use_already``, and note ``in_use``, when somebody has logged in since ``step`` began.
+
+    For what works on a database behind a page of maintenance: only long after its end can there be
+    a login.
+    """
+    name, since = context.request["target"], context.find(step, "since")
+    if since and context.host.cluster.exists(name) and _is_entered(context, name, since):
+        context.note(in_use=True)
+        raise HostingError("in_use_already", name=name)
+
+
 def _is_entered(context: Context, name: str, since: str) -> bool:
     with context.host.cluster.cursor(name) as cr:
         cr.execute("SELECT EXISTS (SELECT FROM res_users_log WHERE create_date >= %s)", [since])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from . import odoo_child, place, snapshot_copy
+from . import half_made, odoo_child, place, snapshot_copy
 from .contract import Argument, choice, listing, matching, whole
 from .doors import close_for_work, first_page_aside, first_request, open_all, restore_all
 from .engine import Context, Plan, Step
@@ -80,8 +80,8 @@ def _take_snapshot(context: Context) -> dict[str, Any]:
 
 
 def _drop_snapshot(context: Context) -> None:
-    """Drop the snapshot, unless it is the only good copy left."""
-    if not _broken(context):
+    """Drop the snapshot, unless it is the only good copy left, or one that somebody has kept."""
+    if not _broken(context) and not context.find("work", "in_use"):
         snapshot_copy.drop_taken(context)
 
 
@@ -96,6 +96,8 @@ def _broken(context: Context) -> bool:
     snapshot = context.find("snapshot", "physical")
     # An earlier try, which was taken back, had begun with another snapshot.
     began = context.find("work", "began")
+    if context.find("work", "in_use"):
+        return False
     return bool(began and began == snapshot and context.host.cluster.exists(snapshot))
 
 
@@ -104,6 +106,7 @@ def _work(context: Context) -> dict[str, Any]:
     request = context.request
     if context.find("work", "began") == context.find("snapshot", "physical"):
         raise HostingError("modules_interrupted", name=request["target"])
+    half_made.begin(context)
     context.note(began=context.find("snapshot", "physical"))
     failpoint("modules.began")
     watch = {
@@ -141,6 +144,8 @@ def _go_back(context: Context) -> None:
         return
     replaced = context.find("work", "replaced")
     if not replaced:
+        # Records that came back from a backup may be about what was finished long ago.
+        half_made.check_entered(context, "work")
         replaced = hidden_name("replaced")
         context.note(replaced=replaced)
     place.swap(context, context.request["target"], snapshot, replaced)

@@ -1,7 +1,7 @@
 """One restic repository: encrypted, deduplicated, in a folder, an S3 bucket or behind SFTP.
 
-Each call of restic derives the key anew (scrypt, a quarter of a second and 64 MB by restic's own
-choice when the repository was made) and waits 0.4 seconds for its lock (restic's design document,
+Each call of restic derives the key anew (scrypt, half a second and 64 MB by restic's own choice when
+the repository was made; in a folder we have a quicker one, see `restic_key`) and waits 0.4 seconds for its lock (restic's design document,
 "Locks"), so that callers keep the number of calls small. What is read in a moment is read without a
 lock: prune may make that fail, and restic compares all it reads with its SHA-256. The password and the credentials of the storage go through the environment only. Exit codes are those of
 restic's manual ("Scripting", 0.17 and newer): 1 failed, 3 a file could not be read, 10 no
@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import children
+from . import children, restic_key
 from .children import Ended, Progress, no_limit, no_progress
 from .errors import HostingError, Retryable, sentences
 from .failpoints import failpoint
@@ -140,12 +140,14 @@ class Repository:
             both would store what changed a little twice
         """
         if self.exists():
+            restic_key.add(self.location, self.password)
             return False
         failpoint("restic.init")
         source = ["--copy-chunker-params"] if like else []
         self._call(
             "create the repository", ["init", *source], env=like._as_source() if like else {}
         )
+        restic_key.add(self.location, self.password)
         return True
 
     def exists(self) -> bool:
@@ -243,7 +245,8 @@ class Repository:
 
     def _as_source(self) -> dict[str, str]:
         secrets = {"RESTIC_FROM_REPOSITORY": self.location, "RESTIC_FROM_PASSWORD": self.password}
-        return {**self.env, **secrets}
+        hint = restic_key.find(self.location)
+        return {**self.env, **secrets, **({"RESTIC_FROM_KEY_HINT": hint} if hint else {})}
 
     # --- getting back
 
@@ -356,6 +359,8 @@ class Repository:
 
     def _run(self, arguments: list[str], env: Mapping[str, str], options: Any) -> Ended:
         secrets = {"RESTIC_REPOSITORY": self.location, "RESTIC_PASSWORD": self.password}
+        if hint := restic_key.find(self.location):
+            secrets["RESTIC_KEY_HINT"] = hint
         return children.run(
             [self.binary, *self._cache(), *arguments],
             env={**LIMITS, **env, **self.env, **secrets},

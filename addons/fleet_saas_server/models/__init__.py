@@ -32,6 +32,7 @@ from . import saas_database_snapshot
 from . import saas_database_buttons
 from . import saas_database_bulk
 from . import saas_database_document
+from . import saas_database_policy
 from . import saas_database_domain
 from . import saas_database_archive
 from . import saas_database_template_archive

@@ -63,6 +63,16 @@ class SaasBackupPolicy(models.Model):
         """Return the policy of databases that have none of their own: the first one."""
         return self.search([], limit=1)
 
+    @api.model
+    def _find_named(self, name):
+        """Return the policy of a name in English, empty when there is none."""
+        return self.with_context(lang="en_US").search([("name", "=", name)], limit=1)
+
+    @api.model
+    def _get_names(self):
+        """Return the names in English, by which a portal's plan chooses a policy."""
+        return self.with_context(lang="en_US").search([]).mapped("name")
+
     def _get_places(self):
         """Return the places in the order in which they are used, the folders of this machine first."""
         places = self.place_ids.filtered("active")

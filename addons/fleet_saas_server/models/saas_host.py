@@ -65,6 +65,7 @@ class SaasHost(models.AbstractModel):
             "domain": host.domain,
             "capacity": capacity.summary(host, self.env["saas.health"].sudo()._get_largest()),
             "templates": [template._get_inventory() for template in templates],
+            "backup_policies": self.env["saas.backup.policy"].sudo()._get_names(),
             "kinds": {
                 kind.name: {
                     "destroys": kind.destroys,

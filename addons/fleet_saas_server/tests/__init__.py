@@ -14,6 +14,7 @@ from . import (
     test_link_key,
     test_mail_server,
     test_move,
+    test_policy,
     test_readme,
     test_screens,
     test_templates,

@@ -30,6 +30,7 @@ MODELS = {
     "saas.difference": ("r", "r"),
     "saas.usage": ("r", "r"),
     "saas.database.snapshot": ("r", "rw"),
+    "saas.database.domain": ("r", "r"),
     "saas.database.bulk": ("r", "rw"),
     "saas.database.bulk.line": ("r", "r"),
     "saas.health": ("crwu", "crwu"),
