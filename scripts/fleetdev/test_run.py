@@ -45,12 +45,13 @@ def _stages(browser_missing):
     no_browser = Result("tests/browser", failed=1, problems=[f"   ! {browser_missing}"])
     return (
         lambda: _stage("Linters", lint.run),
-        lambda: _pytest("hosting", "operations", _hosting(operations=True)),
+        lambda: _pytest("hosting", "operations on backups", _hosting("operations on backups")),
         lambda: _pytest("fleet", "commands", _fleet("commands")),
         lambda: _stage("Addon tests", _addon_tests),
         lambda: [no_browser] if browser_missing else _pytest("browser"),
         lambda: _pytest("fleet", "portal", _fleet("portal")),
-        lambda: _pytest("hosting", "the package", _hosting(operations=False)),
+        lambda: _pytest("hosting", "operations", _hosting("operations")),
+        lambda: _pytest("hosting", "the package", _hosting("the package")),
         lambda: _pytest("fleet", "hosting", _fleet("hosting")),
         lambda: _stage("Odoo's linters", _test_lint),
         lambda: _pytest("remote"),
@@ -89,18 +90,21 @@ def _test_lint():
 LOADING = re.compile("import_archive|template_import")
 
 
-def _hosting(operations):
-    """Return the files of ``tests/hosting`` that run operations, or the others.
-
-    Together they would be longer than all other stages. What loads archives of unknown origin
-    stays together: there is one role for it, and who comes second has to wait.
-    """
+def _hosting(part):
+    """Return the files of one part of ``tests/hosting``; together they would be the longest by far."""
     texts = {path: path.read_text() for path in sorted((paths.TESTS / "hosting").glob("test_*.py"))}
-    return [
-        path
-        for path, text in texts.items()
-        if operations == ("HostingServer(" in text and not LOADING.search(text))
-    ]
+    return [path for path, text in texts.items() if _hosting_part(text) == part]
+
+
+def _hosting_part(text):
+    """Return the part of a file: those that run operations, with restic or without, and the others.
+
+    What loads archives of unknown origin stays together: there is one role for it, and who comes
+    second has to wait.
+    """
+    if "HostingServer(" not in text or LOADING.search(text):
+        return "the package"
+    return "operations on backups" if "restic" in text else "operations"
 
 
 # About as long as each other; a file that none of them names is in the last one.
