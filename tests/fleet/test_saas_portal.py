@@ -13,7 +13,11 @@ from support.odoo_fleet import resolve_localhost_names
 from support.saas_fleet import SaasFleet
 
 # What the tests provoke on purpose.
-EXPECTED = (r"odoo\.http: The name twice is taken", r"odoo\.http: Your plan")
+EXPECTED = (
+    r"odoo\.http: The name twice is taken",
+    r"odoo\.http: The database forgotten does not exist",
+    r"odoo\.http: Your plan",
+)
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,8 @@ from .own_hosting import OwnHosting
 
 POLL_S = 0.1
 TEMPLATE = "tiny-odoo"
+# A stop closes the connections of scheduled actions that are under way.
+STOPPED = r"(cursor|connection) already closed"
 
 
 class _Portal(OdooFleet):
@@ -60,7 +62,7 @@ class SaasFleet:
         make = functools.partial(OwnHosting, bring=(source,)) if apart else HostingFleet
         self.servers = {label: make(f"{name}_{label}", allowed=allowed) for label in servers}
         self.portal = _Portal(
-            name, allowed=allowed, options=("--max-cron-threads=2",), portal="saas"
+            name, allowed=(*allowed, STOPPED), options=("--max-cron-threads=2",), portal="saas"
         )
         self.portal.crons = crons
         self.records: dict[str, int] = {}
