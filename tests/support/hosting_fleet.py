@@ -28,6 +28,8 @@ from .marks import server_uuid
 from .odoo_fleet import json2, services
 
 IDENTITY = Path(__file__).with_name("in_odoo_hosting.py")
+# A stop closes the connections of scheduled actions that are under way.
+STOPPED = r"(cursor|connection) already closed"
 DOMAIN = "localhost"
 ENDED = ("done", "failed", "cancelled")
 POLL_S = 0.05
@@ -113,7 +115,7 @@ class HostingFleet:
         self.folder = paths.RUN / "fleets" / self.name
         self.data_dir = self.folder / "data"
         self.keys: dict[str, str] = {}
-        self._allowed = allowed
+        self._allowed = (*allowed, STOPPED)
         self._template = template
         self._with_hosted = hosted
         ports = odoo_run.free_port(), odoo_run.free_port()

@@ -14,15 +14,13 @@ from typing import Any
 
 from fleetdev import postgres
 
-from .hosting_fleet import DOMAIN, HostingFleet
+from .hosting_fleet import DOMAIN, STOPPED, HostingFleet
 from .hosting_templates import publish, settle
 from .odoo_fleet import OdooFleet
 from .own_hosting import OwnHosting
 
 POLL_S = 0.1
 TEMPLATE = "tiny-odoo"
-# A stop closes the connections of scheduled actions that are under way.
-STOPPED = r"(cursor|connection) already closed"
 
 
 class _Portal(OdooFleet):
