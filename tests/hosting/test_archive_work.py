@@ -145,7 +145,7 @@ def test_an_import_killed_anywhere_is_finished_and_leaves_nothing_else(server, n
     assert uploads(server) == set()
 
 
-@pytest.mark.parametrize("point", ["foreign.loaded", "import_archive.first_request.after"])
+@pytest.mark.parametrize("point", ["foreign.loaded", "import_archive.first_request.before"])
 def test_an_import_that_fails_and_is_killed_while_it_is_undone_leaves_only_the_upload(
     server, point
 ):
