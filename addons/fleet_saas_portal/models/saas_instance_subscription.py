@@ -125,7 +125,7 @@ class SaasInstance(models.Model):
             subscription._reopen()
 
     def _send_backup_ready(self):
-        """Tell the customer that the backup they asked for can be downloaded."""
+        """Tell the customer that the backup they asked for is there."""
         self._send_mail("mail_template_backup_ready")
 
     def _request_ended(self, request):
