@@ -25,10 +25,12 @@ class Shell:
         """Start a command."""
         fleet = self.fleet
         settings = {name: value for name, value in fleet._environment.items() if value}
+        command = odoo_run.command(
+            "-d", fleet.database, *words, subcommand="fleet", configuration=fleet._configuration
+        )
         return subprocess.Popen(
-            odoo_run.command(
-                "-d", fleet.database, *words, subcommand="fleet", configuration=fleet._configuration
-            ),
+            # Tests that a shell has put into the background ignore Ctrl-C, and so would their children.
+            ["env", "--default-signal=INT", *map(str, command)],
             # Odoo looks for its commands before it reads --config.
             env=odoo_run.environment(**settings, **environment)
             | {"ODOO_RC": str(fleet._configuration)},
