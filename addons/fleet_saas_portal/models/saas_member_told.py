@@ -29,8 +29,11 @@ class SaasMember(models.Model):
             return
         roles = dict(self._fields["role"]._description_selection(self.env))
         for member in self.sudo():
-            customer = member.partner_id
-            customer.message_post(
+            company = member.instance_id.company_id or self.env.company
+            # The operator's own address may be none, or none that customers shall write to.
+            sender = {"email_from": company.email_formatted} if company.email else {}
+            member.partner_id.message_post(
+                **sender,
                 partner_ids=member._get_told().ids,
                 subject=self.env._("Somebody may look after your databases"),
                 body=self.env._(

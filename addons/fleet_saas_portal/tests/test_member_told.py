@@ -28,10 +28,12 @@ class TestMemberTold(CustomerCase):
         )
 
     def test_who_gives_a_role_from_behind_the_counter_is_named_to_the_owners(self):
+        self.env.company.email = "hello@northwind.example"
         self.give(self.people["manager"])
         message = self.posted()
         self.assertIn(self.people["manager"].name, message.body)
         self.assertIn("Owner", message.body)
+        self.assertEqual(message.email_from, self.env.company.email_formatted)
         self.assertIn(self.wilma.partner_id, message.partner_ids)
         self.assertIn(self.partner, message.partner_ids)
 
