@@ -17,7 +17,7 @@ ALLOWED = (
     r"odoo\.sql_db: ",
     r"odoo\.addons\.queue_job\.",
     r"odoo\.addons\.fleet_saas_server\.hosting\.",
-    r"odoo\.(http|service\.server|modules\.registry): ",
+    r"odoo\.(http|service\.server|registry): ",
     r"odoo\.addons\.base\.models\.ir_cron: ",
     # Anybody else names the cause in the last line of the traceback.
     r"psycopg2\.(OperationalError|InterfaceError|errors\.AdminShutdown)",

@@ -383,7 +383,8 @@ class Repository:
         }.items():
             if ended.code == code:
                 return error
-        if "command failed" in ended.errors:
+        # Stopped by us, it has ended its command too.
+        if "command failed" in ended.errors and not ended.stopped:
             return HostingError("backup_source_failed", reason=reason)
         if ended.code == 3:
             return HostingError("unreadable_files", reason=reason)

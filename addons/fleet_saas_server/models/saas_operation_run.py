@@ -129,7 +129,8 @@ class SaasOperation(models.Model):
     @api.model
     def _job_look_after(self):
         """Run what no living runner holds, however young: a second job for one does no harm."""
-        for operation in self.browse(self._get_runnable_ids(age_s=0)):
+        # One that was recorded since this transaction began has a job of its own.
+        for operation in self.browse(self._get_runnable_ids(age_s=0)).exists():
             operation._enqueue()
 
     def _enqueue_if_waiting(self):
