@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import random
+import secrets
 import shutil
 import statistics
 import subprocess
@@ -86,7 +87,9 @@ class Bench:
         self.database, self.folder = database, folder
         self.filestore = folder / "data" / "filestore" / database
         self.key = manifest.new_key()
-        self.repository = Repository(str(folder / "repository"), "a password", binary=binary)
+        self.repository = Repository(
+            str(folder / "repository"), secrets.token_urlsafe(32), binary=binary
+        )
         self.source = backup.Source(
             database, "bench", "bench-uuid", self.filestore, folder / "data" / "staging"
         )
