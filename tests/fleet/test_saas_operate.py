@@ -13,8 +13,6 @@ from fleetdev import postgres
 
 REFUSED = (
     r"odoo\.http: Type picked to confirm",
-    # The hosted process may be at the scheduled actions of what is dropped.
-    r"server closed the connection unexpectedly",
     r"odoo\.registry: Failed to load registry",
 )
 

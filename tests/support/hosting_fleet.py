@@ -28,8 +28,12 @@ from .marks import server_uuid
 from .odoo_fleet import json2, services
 
 IDENTITY = Path(__file__).with_name("in_odoo_hosting.py")
-# A stop closes the connections of scheduled actions that are under way.
-STOPPED = r"(cursor|connection) already closed"
+# A stop closes the connections of scheduled actions that are under way, and so does an operation
+# that needs a database for itself.
+STOPPED = (
+    r"(cursor|connection) already closed|terminating connection due to administrator command"
+    r"|server closed the connection unexpectedly"
+)
 DOMAIN = "localhost"
 ENDED = ("done", "failed", "cancelled")
 POLL_S = 0.05
