@@ -78,12 +78,33 @@ def test_a_password_that_may_be_guessed_gets_none(tmp_path):
     assert len(keys(made)) == 1
 
 
-def test_a_quick_key_that_was_damaged_costs_nothing_but_time(repo):
+@pytest.mark.parametrize("content", [None, b"", b"{"])
+def test_a_quick_key_that_was_damaged_costs_nothing_but_time(repo, content):
     path = Path(repo.location, "keys", restic_key.find(repo.location))
     key = json.loads(path.read_text())
     path.chmod(0o600)
-    path.write_text(json.dumps(key | {"data": key["salt"]}))
-    assert repo.exists()
+    path.write_bytes(
+        json.dumps(key | {"data": key["salt"]}).encode() if content is None else content
+    )
+    # restic gives up at the first one it meets, in the order of the folder.
+    for _each in range(20):
+        path.with_name(secrets.token_hex(32)).write_bytes(path.read_bytes())
+    repo.backup_bytes(b"hello", "greeting", TAGS)
+    assert len(keys(repo)) == 1, "what is damaged is gone"
+    assert repo.init() is False
+    assert len(keys(repo)) == 2, "and a new one is there"
+
+
+def test_a_damaged_key_stays_where_no_other_opens(repo):
+    for path in keys(repo):
+        path.chmod(0o600)
+        path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(HostingError) as raised:
+        repo.snapshots()
+    assert raised.value.code == "repository_damaged"
+    assert len(keys(repo)) == 2
+    wrong = repository(repo.location, password=secrets.token_urlsafe(32))
+    assert restic_key.heal(repo.location, wrong.password) is False
 
 
 @pytest.mark.parametrize(

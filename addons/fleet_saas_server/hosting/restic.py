@@ -1,11 +1,12 @@
 """One restic repository: encrypted, deduplicated, in a folder, an S3 bucket or behind SFTP.
 
 Each call of restic derives the key anew (scrypt, half a second and 64 MB by restic's own choice when
-the repository was made; in a folder we have a quicker one, see `restic_key`) and waits 0.4 seconds for its lock (restic's design document,
-"Locks"), so that callers keep the number of calls small. What is read in a moment is read without a
-lock: prune may make that fail, and restic compares all it reads with its SHA-256. The password and the credentials of the storage go through the environment only. Exit codes are those of
-restic's manual ("Scripting", 0.17 and newer): 1 failed, 3 a file could not be read, 10 no
-repository, 11 locked, 12 wrong password.
+the repository was made; in a folder we have a quicker one, see `restic_key`) and waits 0.4 seconds
+for its lock (restic's design document, "Locks"), so that callers keep the number of calls small.
+What is read in a moment is read without a lock: prune may make that fail, and restic compares all it
+reads with its SHA-256. The password and the credentials of the storage go through the environment
+only. Exit codes are those of restic's manual ("Scripting", 0.17 and newer): 1 failed, 3 a file could
+not be read, 10 no repository, 11 locked, 12 wrong password.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from .failpoints import failpoint
 HOST = "fleet"
 LOCK_WAIT = "20s"
 NO_LOCK = "--no-lock"
+BROKEN_KEY = "LoadRaw(<key/"  # a key file whose content is not what its name says
 # Saving a gigabyte must not cost the customers' workers their memory: with this limit restic
 # takes 105 MB. A smaller GOGC saves none of it and costs a quarter more time.
 LIMITS = {"GOMEMLIMIT": "120MiB", "GOMAXPROCS": "2", "RESTIC_PROGRESS_FPS": "2"}
@@ -48,6 +50,8 @@ sentences(
     unreadable_files="Some files could not be read while they were saved: %(reason)s",
     repository_damaged="The repository at %(location)s is damaged: %(reason)s. Make a new backup "
     "elsewhere now, then repair or replace the repository.",
+    half_repository="The repository at %(location)s was begun and never finished, or has lost its "
+    "configuration. If there is no backup in it, remove its folder keys, then retry.",
     restic_failed="restic could not %(what)s: %(reason)s",
     restic_too_old="restic %(version)s is too old for backups; 0.17 or newer is needed.",
     two_credentials="The backup is in its first place, but it cannot be copied from there: restic takes "
@@ -143,12 +147,27 @@ class Repository:
             restic_key.add(self.location, self.password)
             return False
         failpoint("restic.init")
+        self._clear_half_made()
         source = ["--copy-chunker-params"] if like else []
         self._call(
             "create the repository", ["init", *source], env=like._as_source() if like else {}
         )
         restic_key.add(self.location, self.password)
         return True
+
+    def _clear_half_made(self) -> None:
+        """Remove the key of a repository whose making was interrupted: restic would refuse to go on.
+
+        Only in a folder where nothing was ever saved; the configuration is what restic writes last.
+        """
+        folder = Path(self.location)
+        if ":" in self.location or (folder / "config").exists():
+            return
+        saved = ("snapshots", "index", "data", "locks")
+        if any(path.is_file() for part in saved for path in (folder / part).rglob("*")):
+            return
+        for key in (folder / "keys").glob("*"):
+            key.unlink()
 
     def exists(self) -> bool:
         """Tell whether there is a repository, of this password."""
@@ -347,9 +366,12 @@ class Repository:
         what: str = "",
         **options: Any,
     ) -> None:
-        """Run restic; where a dead program's lock is in the way, remove it and run once more."""
+        """Run restic; where a dead program's lock or a broken key is in the way, once more."""
         options.setdefault("beat", lambda: self.progress(0, 1, what))
         ended = self._run(arguments, env or {}, options)
+        broken = ended.code and BROKEN_KEY in ended.errors
+        if broken and restic_key.heal(self.location, self.password):
+            ended = self._run(arguments, env or {}, options)
         if ended.code == 11 and lock:
             self.unlock()
             patient = ["--retry-lock", LOCK_WAIT, *arguments]
@@ -388,6 +410,8 @@ class Repository:
             return HostingError("backup_source_failed", reason=reason)
         if ended.code == 3:
             return HostingError("unreadable_files", reason=reason)
+        if "already contains keys" in ended.errors:
+            return HostingError("half_repository", location=location)
         for code, kind, pattern in _REASONS:
             if re.search(pattern, ended.errors, re.IGNORECASE):
                 return kind(code, location=location, reason=reason)
@@ -431,9 +455,10 @@ class _Lines:
         self._take(self._rest)
 
     def _take(self, line: bytes) -> None:
-        if not line.strip():
-            return
-        message = json.loads(line)
+        try:
+            message = json.loads(line)
+        except ValueError:
+            return  # restic before 0.18 tells what `check` is at in words, whatever it was asked
         if isinstance(message, dict) and message.get("message_type") == "status":
             self.done = message.get("bytes_done") or message.get("bytes_restored") or 0
             self.total = message.get("total_bytes") or self.total

@@ -54,13 +54,35 @@ def add(location: str, password: str) -> bool:
     return False
 
 
+def heal(location: str, password: str) -> bool:
+    """Remove key files that were damaged, where an intact one opens; return whether one was removed.
+
+    restic tries all key files in the order in which the folder lists them, and gives up at the first
+    whose content is not what its name says: nobody can use it, and it bars the way to the others.
+    """
+    folder = Path(location) / "keys"
+    if not any(opened(key, password) for path, key in _keys(location) if not _damaged(path)):
+        return False
+    damaged = [path for path in folder.iterdir() if path.is_file() and _damaged(path)]
+    with contextlib.suppress(OSError):
+        for path in damaged:
+            path.unlink(missing_ok=True)
+        return bool(damaged)
+    return False
+
+
+def _damaged(path: Path) -> bool:
+    return hashlib.sha256(path.read_bytes()).hexdigest() != path.name
+
+
 def _keys(location: str) -> Iterator[tuple[Path, dict[str, Any]]]:
     folder = Path(location) / "keys"
     if ":" in location or not folder.is_dir():
         return
     for path in sorted(folder.iterdir()):
         with contextlib.suppress(OSError, ValueError):
-            yield path, json.loads(path.read_text())
+            if isinstance(key := json.loads(path.read_text()), dict):
+                yield path, key
 
 
 def _derived(password: str, salt: bytes, key: Mapping[str, Any]) -> tuple[bytes, bytes, bytes]:
