@@ -78,7 +78,7 @@ def test_a_password_that_may_be_guessed_gets_none(tmp_path):
     assert len(keys(made)) == 1
 
 
-@pytest.mark.parametrize("content", [None, b"", b"{"])
+@pytest.mark.parametrize("content", [None, b"[]", b"{"])
 def test_a_quick_key_that_was_damaged_costs_nothing_but_time(repo, content):
     path = Path(repo.location, "keys", restic_key.find(repo.location))
     key = json.loads(path.read_text())

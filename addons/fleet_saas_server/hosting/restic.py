@@ -29,7 +29,8 @@ from .failpoints import failpoint
 HOST = "fleet"
 LOCK_WAIT = "20s"
 NO_LOCK = "--no-lock"
-BROKEN_KEY = "LoadRaw(<key/"  # a key file whose content is not what its name says
+# A key file whose content is not what its name says; the sign before it is escaped in JSON.
+BROKEN_KEY = re.compile(r"LoadRaw\(\S*key/")
 # Saving a gigabyte must not cost the customers' workers their memory: with this limit restic
 # takes 105 MB. A smaller GOGC saves none of it and costs a quarter more time.
 LIMITS = {"GOMEMLIMIT": "120MiB", "GOMAXPROCS": "2", "RESTIC_PROGRESS_FPS": "2"}
@@ -369,7 +370,7 @@ class Repository:
         """Run restic; where a dead program's lock or a broken key is in the way, once more."""
         options.setdefault("beat", lambda: self.progress(0, 1, what))
         ended = self._run(arguments, env or {}, options)
-        broken = ended.code and BROKEN_KEY in ended.errors
+        broken = ended.code and BROKEN_KEY.search(ended.errors)
         if broken and restic_key.heal(self.location, self.password):
             ended = self._run(arguments, env or {}, options)
         if ended.code == 11 and lock:
