@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hosting import runner
+from hosting.errors import HostingError
 from operations import HostingServer
 
 
@@ -46,3 +48,11 @@ def test_a_hosted_database_goes_with_the_server_that_made_it():
         assert made.folders() == {"fleet-gone"}
         cluster = made.host.cluster
     assert not cluster.exists("fleet-gone")
+
+
+def test_what_cannot_be_done_for_a_reason_known_before_fails_with_it(server):
+    operation = server.submit("check", "server")
+    reason = HostingError("no_database", name="acme")
+    assert runner.run(server.host, operation, {}, reason) == "failed"
+    assert server.error(operation)[0] == "no_database"
+    assert set(server.steps(operation).values()) == {"pending"}

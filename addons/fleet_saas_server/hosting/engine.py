@@ -141,9 +141,10 @@ class Progress:
     error: HostingError | None = None
 
 
-def run(plan: Plan, context: Context, past: Progress) -> str:
+def run(plan: Plan, context: Context, past: Progress, refusal: HostingError | None = None) -> str:
     """Bring an operation to its end or back into the queue; return its state then.
 
+    :param refusal: why no step of it can be run, known before
     :returns: ``done``, ``failed``, ``cancelled`` or ``queued``
     :raises Lost: when another runner may have taken over; nothing was written after that
     """
@@ -153,6 +154,8 @@ def run(plan: Plan, context: Context, past: Progress) -> str:
     states = dict(past.states)
     context.past_return = _floor(plan, states) > 0
     try:
+        if refusal:
+            raise refusal
         if past.tries > MAX_TRIES:
             raise HostingError("gave_up", attempts=past.tries - 1, step=_unfinished(plan, states))
         for step in plan.steps[_start(plan, journal, states) :]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from . import engine, older
-from .errors import Lost
+from .errors import HostingError, Lost
 from .host import Host
 from .journal import SqlJournal
 from .kinds import KINDS
@@ -13,9 +13,15 @@ from .kinds import KINDS
 _logger = logging.getLogger(__name__)
 
 
-def run(host: Host, operation: int, secrets: dict[str, str] | None = None) -> str:
+def run(
+    host: Host,
+    operation: int,
+    secrets: dict[str, str] | None = None,
+    refusal: HostingError | None = None,
+) -> str:
     """Run an operation if it is its turn.
 
+    :param refusal: why it cannot be done, known before: it fails, what was begun is undone
     :returns: ``done``, ``failed``, ``cancelled``, ``queued`` (it waits for another try), ``busy``
         (another runner has it or it is not its turn), or ``lost`` (the connection broke; whoever
         comes next goes on)
@@ -35,7 +41,7 @@ def run(host: Host, operation: int, secrets: dict[str, str] | None = None) -> st
                 secrets=secrets or {},
                 notes=claimed.notes,
             )
-            return engine.run(plan, context, claimed.past)
+            return engine.run(plan, context, claimed.past, refusal)
         except Lost:
             _logger.warning("operation %s: the connection to its journal was lost", operation)
             return "lost"

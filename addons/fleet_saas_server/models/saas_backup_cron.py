@@ -1,13 +1,9 @@
 import hashlib
-import logging
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
 from odoo.fields import Domain
 
 from ..hosting.journal import ACTIVE
-
-_logger = logging.getLogger(__name__)
 
 # So many scheduled backups wait at a time: what somebody asks for never stands behind hundreds.
 AT_ONCE = 20
@@ -74,12 +70,7 @@ class SaasBackup(models.Model):
         operations_sudo = self.env["saas.operation"].sudo()
         domain = self._get_operations_domain(kind, database) & Domain("state", "in", ACTIVE)
         if not operations_sudo.search_count(domain, limit=1):
-            try:
-                with self.env.cr.savepoint():
-                    operations_sudo._submit(kind, database.name, arguments)
-            except UserError as error:
-                # One that is refused never holds up the others.
-                _logger.warning("%s of %s was refused: %s", kind, database.name, error)
+            operations_sudo._submit_by_clock(kind, database.name, arguments)
 
     @api.model
     def _cron_verify_backups(self):

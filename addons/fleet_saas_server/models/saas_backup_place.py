@@ -72,10 +72,10 @@ class SaasBackupPlace(models.Model):
 
     def write(self, vals):
         """Forget the secret with the address: else whoever changes it could harvest the key."""
-        if {"location", "kind"} & set(vals) and "secret_key" not in vals:
-            vals = {**vals, "secret": False}
-            return super(SaasBackupPlace, self.sudo()).write(vals)
-        return super().write(vals)
+        result = super().write(vals)
+        if {"location", "kind"} & set(vals) and set(vals.get("secret_key") or "") <= {"*"}:
+            self.sudo().secret = False  # operators may not write it
+        return result
 
     @api.model
     def _encrypt(self, text):

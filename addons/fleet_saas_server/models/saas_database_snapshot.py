@@ -1,5 +1,3 @@
-import logging
-
 from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
@@ -7,8 +5,6 @@ from odoo.exceptions import UserError
 
 from .saas_database_life import LIVING
 from .saas_errors import words
-
-_logger = logging.getLogger(__name__)
 
 
 class SaasDatabaseSnapshot(models.Model):
@@ -64,17 +60,17 @@ class SaasDatabaseSnapshot(models.Model):
     def _cron_drop_expired(self):
         """Ask for the end of the snapshots that nobody wants any longer; once an hour each."""
         expired = self.search([("keep_until", "<", fields.Datetime.now())])
+        cron = self.env["ir.cron"]
+        cron._commit_progress(remaining=len(expired))
         for snapshot in expired:
-            try:
-                self.env["saas.operation"]._submit(
-                    "snapshot_drop",
-                    snapshot.database_id.name,
-                    {"snapshot": snapshot.physical},
-                    f"expired:{snapshot.physical}:{fields.Datetime.now():%Y%m%d%H}",
-                )
-            except UserError as error:
-                # One that cannot be dropped never holds up the others.
-                _logger.warning("snapshot %s: not dropped: %s", snapshot.physical, error)
+            self.env["saas.operation"]._submit_by_clock(
+                "snapshot_drop",
+                snapshot.database_id.name,
+                {"snapshot": snapshot.physical},
+                f"expired:{snapshot.physical}:{fields.Datetime.now():%Y%m%d%H}",
+            )
+            if not cron._commit_progress(1):
+                break
 
 
 class SaasDatabase(models.Model):

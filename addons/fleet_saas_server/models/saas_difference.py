@@ -94,7 +94,8 @@ class SaasDifference(models.Model):
         open_ones = self._get_open(Domain("what", "not in", STORED))
         for entry in steps["compare"]["differences"]:
             one = open_ones.pop((entry["what"], entry["name"]), None)
-            if entry["name"] in repaired:
+            # Another difference of the same name may have no repair.
+            if entry["what"] in REPAIRS and entry["name"] in repaired:
                 if one:
                     one.write({"solved": now, "seen": now, "problem": False})
                 continue

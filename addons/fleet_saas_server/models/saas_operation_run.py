@@ -3,6 +3,7 @@ import time
 from contextlib import closing
 
 from odoo import SUPERUSER_ID, api, fields, models
+from odoo.exceptions import ConcurrencyError, UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 from odoo.tools import config
 
@@ -42,6 +43,16 @@ class SaasOperation(models.Model):
             cron.sudo()._trigger()
 
     @api.model
+    def _submit_by_clock(self, kind, target, arguments=None, key=None):
+        """Ask for an operation as a scheduled action does: a refusal never holds up the others."""
+        try:
+            with self.env.cr.savepoint():
+                return self.sudo()._submit(kind, target, arguments, key)
+        except UserError as error:
+            _logger.warning("%s of %s was refused: %s", kind, target, error)
+            return self.browse()
+
+    @api.model
     def _has_runner(self):
         """Tell whether a living runner of queue_job watches this database."""
         self.env.cr.execute(
@@ -72,27 +83,40 @@ class SaasOperation(models.Model):
             if not operation.exists():
                 return "done"
             host = operation._get_host()
-            secrets = (
-                self.env[KINDS[operation.kind].owner]
-                .with_env(operation.env)
-                ._get_operation_secrets(operation)
-            )
-        outcome = self._run_or_go_on(host, operation_id, secrets)
+            secrets, refusal = operation._read_secrets()
+        outcome = self._run_or_go_on(host, operation_id, secrets, refusal)
         self._apply_outside(registry, operation_id)
         return outcome
 
+    def _read_secrets(self):
+        """Return the secrets that the operation's steps need, and the error that keeps them from us.
+
+        With such an error it fails, in words: raised here, it would let the operation wait for ever.
+        """
+        self.ensure_one()
+        try:
+            return self.env[KINDS[self.kind].owner]._get_operation_secrets(self), None
+        except HostingError as error:
+            return {}, error
+        except (ConcurrencyError, *PG_CONCURRENCY_EXCEPTIONS_TO_RETRY):
+            raise  # the next try finds what the other one has made
+        except Exception as error:
+            _logger.exception("operation %s: its secrets cannot be read", self.id)
+            facts = {"step": self.step_ids[:1].name, "kind": type(error).__name__}
+            return {}, HostingError("unexpected", **facts)
+
     @api.model
-    def _run_or_go_on(self, host, operation_id, secrets):
+    def _run_or_go_on(self, host, operation_id, secrets, refusal):
         """Run an operation; go on with it when PostgreSQL broke the connection, as a restart does."""
         for delay in LOST_S:
             try:
-                outcome = runner.run(host, operation_id, secrets)
+                outcome = runner.run(host, operation_id, secrets, refusal)
             except HostingError:
                 outcome = "lost"  # PostgreSQL lets nobody in yet
             if outcome != "lost":
                 return outcome
             time.sleep(delay)
-        return runner.run(host, operation_id, secrets)
+        return runner.run(host, operation_id, secrets, refusal)
 
     @api.model
     def _apply_outside(self, registry, operation_id):
@@ -164,7 +188,11 @@ class SaasOperation(models.Model):
         ids = self._get_runnable_ids()
         cron._commit_progress(remaining=len(ids))
         for operation_id in ids:
-            self._run_outside(operation_id)
+            try:
+                self._run_outside(operation_id)
+            except Exception:
+                # Whatever is wrong with one, the others do not stand behind it.
+                _logger.exception("operation %s: it could not be run or applied", operation_id)
             if not cron._commit_progress(1):
                 break
 

@@ -1,6 +1,6 @@
 from odoo import Command, fields
-from odoo.exceptions import ValidationError
-from odoo.tests import TransactionCase, tagged
+from odoo.exceptions import AccessError, ValidationError
+from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
 
@@ -51,6 +51,22 @@ class TestBackup(TransactionCase):
         self.assertEqual(backup.state, "verified")
         self.assertEqual(backup.repository_ids, second)
 
+    def test_what_was_repaired_hides_no_other_difference_of_the_same_name(self):
+        found = [
+            {"what": what, "name": "fleet-acme", "more": ""}
+            for what in ("database_closed", "folder_missing")
+        ]
+        results = {
+            "compare": {"differences": found},
+            "repair": {"repaired": ["fleet-acme"], "failed": {}},
+        }
+        operation = self.env["saas.operation"]._submit("reconcile", "server")
+        for step in operation.step_ids:
+            step.evidence = results[step.name]
+        operation.state = "done"
+        operation._apply()
+        self.assertEqual(self.differences(), {("folder_missing", "fleet-acme")})
+
     def test_what_a_storage_holds_beyond_the_records_is_listed_until_it_is_gone(self):
         self.backup("known-backup")
         self.env["saas.backup"]._compare_stored(self.repository, ["known-backup", "stray-backup"])
@@ -97,7 +113,7 @@ class TestBackup(TransactionCase):
             backups._get_next_time(self.database), fields.Datetime.add(later, minutes=320)
         )
 
-    @mute_logger("odoo.addons.fleet_saas_server.models.saas_backup_cron")
+    @mute_logger("odoo.addons.fleet_saas_server.models.saas_operation_run")
     def test_a_database_whose_backups_cannot_be_read_back_holds_up_no_other(self):
         self.backup("good-backup")
         named = self.database.copy({"name": "no-backups", "state": "active", "uuid": "second"})
@@ -123,8 +139,8 @@ class TestBackup(TransactionCase):
             with self.assertRaises(ValidationError), self.env.cr.savepoint():
                 places.create({"name": "Bad", "kind": "sftp", "location": location})
 
-    def test_another_address_of_a_place_forgets_its_secret(self):
-        place = self.env["saas.backup.place"].create(
+    def bucket(self):
+        return self.env["saas.backup.place"].create(
             {
                 "name": "Bucket",
                 "kind": "s3",
@@ -133,7 +149,32 @@ class TestBackup(TransactionCase):
                 "secret_key": "very secret",
             }
         )
+
+    def test_another_address_of_a_place_forgets_its_secret(self):
+        place = self.bucket()
         self.assertTrue(place.secret)
         self.assertNotIn("very secret", place.secret)
         place.location = "https://elsewhere.example/bucket"
+        self.assertFalse(place.secret)
+
+    def test_the_stars_that_stand_for_a_secret_do_not_take_it_to_another_address(self):
+        elsewhere = "https://elsewhere.example/bucket"
+        place, other = self.bucket(), self.bucket()
+        place.write({"location": elsewhere, "secret_key": "********"})
+        self.assertFalse(place.secret)
+        other.write({"location": elsewhere, "secret_key": "another secret"})
+        self.assertTrue(other.secret)
+
+    def test_who_is_no_operator_leads_no_backup_elsewhere(self):
+        place = self.bucket()
+        for group in ("base.group_portal", "group_hosting_agent", "group_hosting_user"):
+            group = group if "." in group else f"fleet_saas_server.{group}"
+            user = new_test_user(self.env, f"not-{group}", groups=group)
+            for values in ({"location": "https://elsewhere.example/bucket"}, {"kind": "local"}):
+                with self.subTest(group=group, values=values), self.assertRaises(AccessError):
+                    place.with_user(user).write(values)
+        operator = new_test_user(
+            self.env, "place-operator", groups="fleet_saas_server.group_hosting_operator"
+        )
+        place.with_user(operator).location = "https://elsewhere.example/bucket"
         self.assertFalse(place.secret)

@@ -1,3 +1,5 @@
+from unittest.mock import patch
+
 from dateutil.relativedelta import relativedelta
 
 from odoo import fields
@@ -44,6 +46,11 @@ class LifeCase(TransactionCase):
         operation.applied = False
         operation._apply()
         return operation
+
+    def trigger(self, name):
+        cron = self.env.ref(f"fleet_saas_server.{name}")
+        with self.enter_registry_test_mode():
+            cron.method_direct_trigger()
 
     def refused(self, message, kind, target="acme", **arguments):
         with self.assertRaisesRegex(UserError, message):
@@ -299,12 +306,30 @@ class TestLife(LifeCase):
     def test_expired_snapshots_are_dropped_by_an_operation_each(self):
         snapshot = self.keep()
         snapshot.keep_until = fields.Datetime.now() - relativedelta(hours=1)
-        snapshot._cron_drop_expired()
-        snapshot._cron_drop_expired()
+        for _again in range(2):
+            self.trigger("ir_cron_drop_expired_snapshots")
         asked = self.operations.search([("kind", "=", "snapshot_drop")])
         self.assertEqual(asked.mapped("request"), [
             {"uuid": self.acme.uuid, "snapshot": snapshot.physical}
         ])  # fmt: skip
+
+    def test_an_operation_that_breaks_its_run_holds_up_no_other(self):
+        waiting = [self.submit("snapshot").id, self.submit("backup").id]
+        ran = []
+
+        def run(_model, operation_id):
+            ran.append(operation_id)
+            if operation_id == waiting[0]:
+                raise KeyError("what nobody thought of")
+
+        model = type(self.operations)
+        with (
+            patch.object(model, "_get_runnable_ids", lambda _model: waiting),
+            patch.object(model, "_run_outside", run),
+            self.assertLogs("odoo.addons.fleet_saas_server", "ERROR"),
+        ):
+            self.trigger("ir_cron_run_operations")
+        self.assertEqual(ran, waiting)
 
     def test_the_snapshot_before_work_on_modules_is_kept_when_asked_for(self):
         operation = self.submit("modules", action="install", modules=["sale"], keep_hours=3)
@@ -381,7 +406,7 @@ class TestLife(LifeCase):
         self.hosted("half-made", state="creating", physical=False)
         self.refused("this needs: Active", "duplicate", "other-copy", source="half-made")
 
-    @mute_logger("odoo.addons.fleet_saas_server.models.saas_database_snapshot")
+    @mute_logger("odoo.addons.fleet_saas_server.models.saas_operation_run")
     def test_an_expired_snapshot_that_cannot_be_dropped_holds_up_no_other(self):
         past = fields.Datetime.now() - relativedelta(hours=1)
         wanted = f"fleet_x_former_{'a' * 32}"
@@ -394,7 +419,7 @@ class TestLife(LifeCase):
                     "keep_until": past,
                 }
             )
-        self.env["saas.database.snapshot"]._cron_drop_expired()
+        self.trigger("ir_cron_drop_expired_snapshots")
         asked = self.operations.search([("kind", "=", "snapshot_drop")])
         self.assertEqual([one.request["snapshot"] for one in asked], [wanted])
 
