@@ -1,5 +1,6 @@
 # ruff: noqa: I001 - the order in which Odoo has to see the models
 from . import saas_operation_owner
+from . import saas_server_key
 from . import saas_guarded
 from . import saas_operation
 from . import saas_operation_run

@@ -4,7 +4,6 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 
-from .. import settings
 from ..hosting import manifest
 from .saas_database import GONE
 from .saas_errors import words
@@ -91,15 +90,14 @@ class SaasBackup(models.Model):
     @api.model
     def _get_signing_key(self):
         """Return the key that signs manifests; it is made once, and its public half is kept for ever."""
-        parameters_sudo = self.env["ir.config_parameter"].sudo()
-        stored = parameters_sudo.get_param(SIGNING_KEY)
-        if stored:
-            return manifest.private_key(settings.decrypt(stored))
-        key = manifest.new_key()
-        parameters_sudo.set_param(SIGNING_KEY, settings.encrypt(manifest.private_text(key)))
+        return manifest.private_key(self._get_server_key(SIGNING_KEY, self._make_signing_key))
+
+    @api.model
+    def _make_signing_key(self):
+        key, parameters_sudo = manifest.new_key(), self.env["ir.config_parameter"].sudo()
         known = parameters_sudo.get_param(PUBLIC_KEYS) or ""
         parameters_sudo.set_param(PUBLIC_KEYS, f"{known}\n{manifest.public_pem(key)}".strip())
-        return key
+        return manifest.private_text(key)
 
     @api.model
     def _get_public_keys(self):

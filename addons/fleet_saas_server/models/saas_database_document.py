@@ -1,6 +1,5 @@
 from odoo import api, fields, models
 
-from .. import settings
 from ..hosting import manifest
 
 DOCUMENT_KEY = "fleet_saas_server.document_key"
@@ -22,13 +21,7 @@ class SaasDatabase(models.Model):
     @api.model
     def _get_document_key(self):
         """Return the key that signs documents, as text; it is made once."""
-        parameters_sudo = self.env["ir.config_parameter"].sudo()
-        stored = parameters_sudo.get_param(DOCUMENT_KEY)
-        if stored:
-            return settings.decrypt(stored)
-        text = manifest.private_text(manifest.new_key())
-        parameters_sudo.set_param(DOCUMENT_KEY, settings.encrypt(text))
-        return text
+        return self._get_server_key(DOCUMENT_KEY, lambda: manifest.private_text(manifest.new_key()))
 
     @api.model
     def _get_operation_secrets(self, operation):

@@ -4,7 +4,7 @@ import uuid
 from psycopg2.errors import UniqueViolation
 
 from odoo import api, fields, models
-from odoo.exceptions import ConcurrencyError, UserError
+from odoo.exceptions import UserError
 from odoo.fields import Domain
 
 from .. import settings
@@ -49,18 +49,7 @@ class SaasDatabase(models.Model):
     @api.model
     def _get_handover_key(self):
         """Return the private key that opens what is handed over to this server; it is made once."""
-        parameters_sudo = self.env["ir.config_parameter"].sudo()
-        stored = parameters_sudo.get_param(HANDOVER_KEY)
-        if stored:
-            return settings.decrypt(stored)
-        key = handover.new_key()
-        try:
-            with self.env.cr.savepoint():
-                parameters_sudo.set_param(HANDOVER_KEY, settings.encrypt(key))
-        except UniqueViolation as error:
-            # A rival has made one after this transaction's snapshot.
-            raise ConcurrencyError(HANDOVER_KEY) from error
-        return key
+        return self._get_server_key(HANDOVER_KEY, handover.new_key)
 
     @api.model
     def _get_handover_public_key(self):

@@ -3,14 +3,18 @@ from unittest.mock import patch
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from odoo.tests import tagged
-from odoo.tools import SQL
+from odoo.exceptions import ConcurrencyError
+from odoo.tests import TransactionCase, tagged
+from odoo.tools import SQL, mute_logger
 
 # Not installed where this server is: only its files have to be in the path of addons.
 from odoo.addons.fleet_databases.rotation import places, rotate
 from odoo.addons.fleet_databases.vault import Vault, VaultError, generate_key
 
 from .. import settings
+from ..models.saas_backup import SIGNING_KEY
+from ..models.saas_database_document import DOCUMENT_KEY
+from ..models.saas_database_move import HANDOVER_KEY
 from .test_life import HASH, LifeCase
 
 TOKEN = "gAAAAA[A-Za-z0-9_-]{60,}={0,2}"
@@ -121,3 +125,43 @@ class TestKeys(LifeCase):
         _count, left = rotate(self.env, vault, skip=True)
         self.assertEqual(left, [label])
         self.assertEqual(self.opened(self.old), set())
+
+
+@tagged("post_install", "-at_install")
+class TestRivals(TransactionCase):
+    """Two that need a key of the server's first: one makes it, the other one is asked to look again."""
+
+    def test_a_key_that_a_rival_has_made_is_made_no_second_time(self):
+        self.startPatcher(patch.dict(os.environ, {"FLEET_SECRET_KEYS": generate_key()}))
+        databases = self.env["saas.database"]
+        for make, parameter in (
+            (self.env["saas.backup"]._get_signing_key, SIGNING_KEY),
+            (databases._get_document_key, DOCUMENT_KEY),
+            (databases._get_handover_key, HANDOVER_KEY),
+        ):
+            self.assertFalse(self.env["ir.config_parameter"].get_param(parameter))
+            self.commit("INSERT INTO ir_config_parameter (key, value) VALUES (%s, 'x')", parameter)
+            self.addCleanup(
+                self.commit, "DELETE FROM ir_config_parameter WHERE key = %s", parameter
+            )
+            with mute_logger("odoo.sql_db"), self.assertRaises(ConcurrencyError):
+                make()
+
+    def commit(self, query, *values):
+        with self.registry.cursor() as cr:
+            cr.execute(query, values)
+
+    def test_secrets_that_cannot_be_read_are_the_operations_failure_in_words(self):
+        with patch.dict(os.environ, {"FLEET_SECRET_KEYS": generate_key()}):
+            self.env["saas.database"]._get_document_key()
+            operation = self.env["saas.operation"].create(
+                {"kind": "document", "target": "acme", "key": "document-of-acme"}
+            )
+            secrets, refusal = operation._read_secrets()
+            self.assertEqual((list(secrets), refusal), (["document_key"], None))
+        with patch.dict(os.environ, {"FLEET_SECRET_KEYS": generate_key()}):
+            self.assertEqual(operation._read_secrets()[1].code, "wrong_secret_key")
+        # A version that was discarded has no password any more.
+        operation.write({"kind": "template_publish", "res_id": 0})
+        with self.assertLogs("odoo.addons.fleet_saas_server", "ERROR"):
+            self.assertEqual(operation._read_secrets()[1].code, "unexpected")
