@@ -3,7 +3,9 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 
 from ..hosting.journal import ACTIVE
+from .saas_operation import KEEP_DAYS
 
+MAX_UNLINKED = 1000  # records in one transaction
 READERS = ("restore_as", "drill", "verify")
 
 
@@ -62,6 +64,15 @@ class SaasBackup(models.Model):
             )
         elif operation.state == "failed":
             self._tell(operation, database)
+
+    @api.autovacuum
+    def _gc_backups(self):
+        """Forget the records of what was forgotten, or failed, long ago: nothing of it is left."""
+        limit = fields.Datetime.subtract(fields.Datetime.now(), days=KEEP_DAYS)
+        domain = Domain("state", "in", ("forgotten", "failed")) & Domain("taken_at", "<", limit)
+        found = self.search(domain, limit=MAX_UNLINKED)
+        found.unlink()
+        return len(found), len(found) == MAX_UNLINKED  # called again while some are left
 
 
 class SaasDatabase(models.Model):

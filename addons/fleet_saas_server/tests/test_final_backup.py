@@ -1,4 +1,5 @@
 from ast import literal_eval
+from unittest.mock import patch
 
 from dateutil.relativedelta import relativedelta
 from lxml import etree
@@ -8,6 +9,7 @@ from odoo.exceptions import UserError
 from odoo.tests import Form, tagged
 
 from ..hosting.names import hidden_name
+from ..models import saas_backup_forget
 from .test_life import LifeCase
 
 
@@ -38,11 +40,6 @@ class TestFinalBackup(LifeCase):
         for name, value in values.items():
             setattr(form, name, value)
         return self.operations.browse(form.save().action_restore()["res_id"])
-
-    def trigger(self, name):
-        cron = self.env.ref(f"fleet_saas_server.{name}")
-        with self.enter_registry_test_mode():
-            cron.method_direct_trigger()
 
     def asked(self, kind):
         return self.operations.search([("kind", "=", kind)], order="id")
@@ -224,3 +221,16 @@ class TestFinalBackup(LifeCase):
         (found,) = etree.fromstring(view.arch).xpath("//filter[@name='dropped']")
         databases = self.databases.with_context(**literal_eval(found.get("context")))
         self.assertIn(self.acme, databases.search(literal_eval(found.get("domain"))))
+
+    def test_records_of_what_was_forgotten_or_failed_go_after_half_a_year(self):
+        long_ago = fields.Datetime.now() - relativedelta(days=181)
+        gone = [self.back_up(state=state, taken_at=long_ago) for state in ("forgotten", "failed")]
+        kept = [
+            self.back_up(state="verified", taken_at=long_ago),
+            self.back_up(state="damaged", taken_at=long_ago),
+            self.back_up(state="forgotten"),
+        ]
+        with patch.object(saas_backup_forget, "MAX_UNLINKED", 1):
+            answers = [self.env["saas.backup"]._gc_backups() for _again in range(3)]
+        self.assertEqual(answers, [(1, True), (1, True), (0, False)])
+        self.assertEqual([bool(one.exists()) for one in (*gone, *kept)], [False] * 2 + [True] * 3)
