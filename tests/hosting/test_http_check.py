@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -151,6 +152,16 @@ def test_a_server_that_drips_holds_nobody_beyond_the_deadline(web: Web, where: s
     error = refusal(web, 0.5)
     assert time.monotonic() - begin < 2
     assert (error.code, error.retryable) == ("page_late", True)
+
+
+def test_a_connection_that_opens_when_the_time_is_over_is_closed_at_once(web: Web) -> None:
+    web.answers["/web/login"] = drip("body")
+    with http_check._Visitor(web.url, HOST, 0.1) as visitor, ThreadPoolExecutor(1) as pool:
+        assert visitor._late.wait(5)
+        asked = pool.submit(visitor.ask, "/web/login")
+        with pytest.raises(Retryable) as caught:
+            asked.result(timeout=2)
+        assert caught.value.code == "page_late"
 
 
 def test_a_server_that_says_nothing_or_is_not_there_is_named(web: Web) -> None:

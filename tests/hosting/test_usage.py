@@ -7,12 +7,13 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
 
 import psycopg2
 import pytest
-from hosting import usage
+from hosting import files, usage
 from hosting.errors import HostingError, Retryable
 from hosting.postgres import Cluster
 
@@ -118,11 +119,83 @@ def test_a_locked_database_is_given_up_and_tried_later(
     holder.close()
 
 
+@pytest.mark.parametrize(
+    ("spoil", "repair"),
+    [
+        (
+            "ALTER TABLE res_users_log ALTER create_date TYPE text",
+            "ALTER TABLE res_users_log ALTER create_date TYPE timestamp "
+            "USING create_date::timestamp",
+        ),
+        (
+            "ALTER TABLE ir_attachment ALTER file_size TYPE text",
+            "ALTER TABLE ir_attachment ALTER file_size TYPE integer USING file_size::integer",
+        ),
+        (
+            "ALTER TABLE res_users_log ALTER create_date TYPE date",
+            "ALTER TABLE res_users_log ALTER create_date TYPE timestamp",
+        ),
+    ],
+)
+def test_what_people_changed_inside_is_told_of_that_database_alone(
+    database: str, tmp_path: Path, spoil: str, repair: str
+) -> None:
+    execute(spoil)
+    try:
+        with pytest.raises(HostingError) as caught:
+            measure(tmp_path)
+        assert caught.value.code == "usage_not_odoo"
+    finally:
+        execute(repair)
+
+
+def test_a_connection_that_breaks_is_tried_again_later(database: str, tmp_path: Path) -> None:
+    holder = psycopg2.connect(dbname=database)
+    with holder, holder.cursor() as locked, ThreadPoolExecutor(1) as pool:
+        locked.execute("LOCK res_users IN ACCESS EXCLUSIVE MODE")
+        measured = pool.submit(measure, tmp_path)
+        with Cluster().cursor() as cr:
+            while not measured.done():
+                cr.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = %s AND wait_event_type = 'Lock'",
+                    [database],
+                )
+                time.sleep(0.05)
+        with pytest.raises(Retryable) as caught:
+            measured.result()
+        assert caught.value.code == "postgres_down"
+    holder.close()
+
+
+def test_files_that_go_meanwhile_hinder_no_counting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).write_bytes(b"123")
+    walk = os.walk
+
+    def walk_and_remove(folder: Path) -> Iterator[tuple]:
+        for found in walk(folder):
+            (tmp_path / "one").unlink(missing_ok=True)
+            yield found
+
+    monkeypatch.setattr(os, "walk", walk_and_remove)
+    assert files.usage(tmp_path) == (1, 3)
+
+
 def test_what_is_not_odoo_or_not_there_is_named(tmp_path: Path) -> None:
     for name, code in (("postgres", "usage_not_odoo"), ("fleet_nowhere", "no_database")):
         with pytest.raises(HostingError) as caught:
             usage.measure(Cluster(), name, tmp_path, sessions={}, answered={})
         assert caught.value.code == code
+
+
+def test_a_role_that_is_missing_is_no_missing_database(database: str, tmp_path: Path) -> None:
+    stranger = Cluster({"user": "nobody_made_this"})
+    with pytest.raises(Retryable) as caught:
+        usage.measure(stranger, database, tmp_path, sessions={}, answered={})
+    assert caught.value.code == "postgres_down"
 
 
 def test_sessions_count_for_their_database(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ is a copy. The folder ``checklist`` holds marks for Odoo's garbage collection an
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import hashlib
@@ -126,8 +127,10 @@ def usage(folder: Path) -> tuple[int, int]:
         if SKIPPED in folders:
             folders.remove(SKIPPED)
         for name in names:
-            count += 1
-            total += os.lstat(os.path.join(parent, name)).st_size
+            # Odoo removes files meanwhile that nothing names any more.
+            with contextlib.suppress(FileNotFoundError):
+                total += os.lstat(os.path.join(parent, name)).st_size
+                count += 1
     return count, total
 
 

@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -108,7 +108,7 @@ class _Visitor:
         self._timer = threading.Timer(deadline_s, self._hang_up)
         self._session = requests.Session()
         self._session.trust_env = False
-        self._session.mount("http://", _adapter(self._sockets))
+        self._session.mount("http://", _adapter(self._opened))
 
     def __enter__(self) -> _Visitor:
         self._timer.daemon = True
@@ -118,6 +118,11 @@ class _Visitor:
     def __exit__(self, *_error: object) -> None:
         self._timer.cancel()
         self._session.close()
+
+    def _opened(self, opened: socket.socket) -> None:
+        self._sockets.append(opened)
+        if self._late.is_set():
+            self._hang_up()  # it was being opened when the time was over
 
     def _hang_up(self) -> None:
         self._late.set()
@@ -175,13 +180,13 @@ class _Visitor:
         return (target.path or "/") + (f"?{target.query}" if target.query else "")
 
 
-def _adapter(sockets: list[socket.socket]) -> HTTPAdapter:
-    """Return a transport that notes the sockets which it opens."""
+def _adapter(opened: Callable[[socket.socket], None]) -> HTTPAdapter:
+    """Return a transport that tells which sockets it opens."""
 
     class Connection(urllib3.connection.HTTPConnection):
         def connect(self) -> None:
             super().connect()
-            sockets.append(self.sock)
+            opened(self.sock)
 
     class Pool(urllib3.HTTPConnectionPool):
         ConnectionCls = Connection

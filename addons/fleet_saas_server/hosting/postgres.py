@@ -94,7 +94,8 @@ class Cluster:
                 **self.dsn,
             )
         except psycopg2.OperationalError as error:
-            if "does not exist" in str(error):
+            # By itself: the server says it in its own language, and a role may be missing too.
+            if database != MAINTENANCE and not self.exists(database):
                 raise HostingError("no_database", name=database) from error
             raise Retryable("postgres_down", reason=str(error)) from error
         if autocommit:

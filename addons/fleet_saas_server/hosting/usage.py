@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+import psycopg2
 import psycopg2.errors
 from psycopg2.extensions import cursor
 
@@ -87,8 +88,11 @@ def measure(
             found = _users(cr) | _sizes(cr, database) | _trouble(cr)
     except psycopg2.errors.QueryCanceled as error:
         raise Retryable("usage_slow", name=database, seconds=STATEMENT_S) from error
-    except (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn) as error:
-        reason = str(error).splitlines()[0]
+    except psycopg2.OperationalError as error:
+        raise Retryable("postgres_down", reason=str(error)) from error
+    except (psycopg2.Error, TypeError) as error:
+        # People may have changed anything inside: that holds up nobody else's figures.
+        reason = str(error).partition("\n")[0]
         raise HostingError("usage_not_odoo", name=database, reason=reason) from error
     count, size = files.usage(filestore)
     return Usage(
