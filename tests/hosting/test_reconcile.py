@@ -337,6 +337,15 @@ def test_leftovers_go_by_themselves_and_other_repairs_wait_to_be_chosen(server, 
     assert found(server) == {("route_unknown", unknown)}
 
 
+def test_a_repair_that_cannot_be_done_hides_no_other_difference(server, name):
+    stuck, left = noted(server, hidden_name("test")), noted(server, hidden(server))
+    server.host.filestore(stuck).write_text("a file where a folder was")
+    done = server.do("reconcile", "server")["repair"]
+    server.host.filestore(f".removed-{stuck}").unlink()
+    assert done["repaired"] == [left]
+    assert "Not a directory" in done["failed"][stuck]
+
+
 def test_a_repair_that_is_killed_is_finished_by_the_next_runner(server, name):
     left = noted(server, hidden(server))
     operation = server.submit("reconcile", "server")

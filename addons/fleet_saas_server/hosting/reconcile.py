@@ -382,8 +382,9 @@ def _repair(context: Context) -> dict[str, Any]:
         try:
             repair(context.host, one)
             done.append(one.name)
-        except HostingError as error:
-            failed[one.name] = str(error)
+        except (HostingError, OSError, psycopg2.Error) as error:
+            # One that cannot be repaired never hides the others.
+            failed[one.name] = " ".join(str(error).split())[:500]
     return {"repaired": done, "failed": failed}
 
 
