@@ -79,8 +79,10 @@ class IrAttachment(models.Model):
     def _add_used_bytes(self, size):
         name = self.env.cr.dbname
         with _lock:
-            when, used = _measured[name]
-            _measured[name] = (when, used + size)
+            # Somebody may have deleted a file since it was measured.
+            if name in _measured:
+                when, used = _measured[name]
+                _measured[name] = (when, used + size)
 
     @api.model
     def _forget_used_bytes(self):
@@ -96,9 +98,8 @@ class IrAttachment(models.Model):
 
 def _size(vals):
     """Return how many bytes the values of an attachment bring."""
-    raw, datas = vals.get("raw"), vals.get("datas")
-    if raw:
-        return len(raw.encode() if isinstance(raw, str) else raw)
-    if not datas:
-        return 0
-    return len(base64.b64decode(datas)) if len(datas) < 1024 else len(datas) * 3 // 4
+    raw = vals.get("raw")
+    size = len(raw.encode() if isinstance(raw, str) else raw) if raw else 0
+    for datas in filter(None, (vals.get("datas"), vals.get("db_datas"))):
+        size += len(base64.b64decode(datas)) if len(datas) < 1024 else len(datas) * 3 // 4
+    return size

@@ -1,6 +1,6 @@
 import time
 
-from odoo import models
+from odoo import api, models
 from odoo.http import request
 
 from .. import pages
@@ -23,15 +23,24 @@ class IrHttp(models.AbstractModel):
 
     @classmethod
     def _serve_fallback(cls):
+        if cls._end_in_time():
+            cls._auth_method_public()
         cls._close_when_suspended()
         return super()._serve_fallback()
 
     @classmethod
     def _end_in_time(cls):
-        """Log out who was let in until a time that is over, such as an operator of the provider."""
+        """Log out who was let in until a time that is over, such as an operator of the provider.
+
+        :return: whether somebody was; then the request is nobody's
+        """
         until = request.session.get(UNTIL)
-        if until and request.session.uid and time.time() >= until:
-            request.session.logout(keep_db=True)
+        if not (until and request.session.uid and time.time() >= until):
+            return False
+        request.session.logout(keep_db=True)
+        # Odoo asks the environment, not the session, who makes this very request.
+        request.env = api.Environment(request.env.cr, None, request.session.context)
+        return True
 
     @classmethod
     def _close_when_suspended(cls):

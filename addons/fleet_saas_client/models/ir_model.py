@@ -4,6 +4,7 @@ from odoo.exceptions import ValidationError
 from .saas_client import TABLES
 
 MEMBERS = ("res_groups_users_rel", "res_groups_implied_rel")
+INTERNAL = "base.group_user"
 
 
 class IrModelData(models.Model):
@@ -25,6 +26,14 @@ class IrModelData(models.Model):
         with self.env["saas.client"]._guard_users():
             return super().write(vals)
 
+    @api.model
+    def _update_xmlids(self, data_list, update=False):
+        # An import gives xml ids by SQL of its own.
+        if not any(data["xml_id"] == INTERNAL for data in data_list):
+            return super()._update_xmlids(data_list, update)
+        with self.env["saas.client"]._guard_users():
+            return super()._update_xmlids(data_list, update)
+
 
 class IrModelFields(models.Model):
     """A custom many2many field may name any table as its own: it then writes in it, and drops it."""
@@ -33,8 +42,10 @@ class IrModelFields(models.Model):
 
     @api.constrains("relation_table")
     def _check_relation_table_is_free(self):
-        enforced = self.env["saas.client"]._get_standing().is_enforced
-        taken = {*TABLES, *(MEMBERS if enforced else ())}
+        taken = {*TABLES}
+        if self.env["saas.client"]._get_standing().is_enforced:
+            # In a model's own table it deletes rows: that of this very module, for example.
+            taken |= {*MEMBERS, *(model._table for model in self.env.values())}
         for field in self:
             if field.state == "manual" and field.relation_table in taken:
                 raise ValidationError(

@@ -17,9 +17,11 @@ class IrModuleModule(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        modules = super().create(vals_list)
-        standing = self.env["saas.client"]._get_standing()
-        modules.filtered(lambda module: module.state in LOADED)._check_apps(standing)
+        # What is refused is undone, also for who catches the exception and goes on.
+        with self.env.cr.savepoint():
+            modules = super().create(vals_list)
+            standing = self.env["saas.client"]._get_standing()
+            modules.filtered(lambda module: module.state in LOADED)._check_apps(standing)
         return modules
 
     def write(self, vals):
@@ -27,7 +29,12 @@ class IrModuleModule(models.Model):
         if not standing.is_enforced or not {"name", "state", "imported"} & vals.keys():
             return super().write(vals)
         before = {module: (module.name, module.state) for module in self}
-        result = super().write(vals)
+        with self.env.cr.savepoint():
+            result = super().write(vals)
+            self._check_changes(standing, before)
+        return result
+
+    def _check_changes(self, standing, before):
         for module, (name, state) in before.items():
             if state not in LOADED and module.state in LOADED:
                 module._check_apps(standing)
@@ -36,7 +43,6 @@ class IrModuleModule(models.Model):
                     standing, self.env._("The module %s keeps its name.", name)
                 )
         self._check_still_loaded(standing)
-        return result
 
     def button_install(self):
         # Before its dependencies are: the refusal names what was asked for.
@@ -57,7 +63,9 @@ class IrModuleModule(models.Model):
         if standing.apps is None or not self:
             return
         allowed = _with_dependencies(standing.apps)
-        refused = self.filtered(lambda module: module._is_app() and module.name not in allowed)
+        refused = self.filtered(
+            lambda module: module._is_app() and not _comes_along(module.name, allowed)
+        )
         if refused:
             names = ", ".join(module.shortdesc or module.name for module in refused)
             reason = self.env._("Your plan does not include: %(apps)s.", apps=names)
@@ -88,6 +96,23 @@ class IrModuleModule(models.Model):
                 self.env["saas.client"]._get_provider(standing),
             ),
         )
+
+
+def _comes_along(name, allowed):
+    """Tell whether an app is allowed: by the plan, or because Odoo installs it by itself.
+
+    It does so as soon as all that the app waits for is there, and would install nothing without it.
+    """
+    if name in allowed:
+        return True
+    manifest = Manifest.for_addon(name, display_warning=False)
+    if not manifest or manifest["auto_install"] is False:
+        return False
+    return all(
+        _comes_along(each, allowed)
+        for each in _with_dependencies(manifest["depends"])
+        if (found := Manifest.for_addon(each, display_warning=False)) and found["application"]
+    )
 
 
 def _with_dependencies(names):

@@ -26,6 +26,12 @@ COUNT_USERS = SQL("""
 """)
 
 
+def drop_tables(cr):
+    """Drop the tables that no model owns. No method: a server action could call one."""
+    for table in TABLES:
+        cr.execute(SQL("DROP TABLE IF EXISTS %s", SQL.identifier(table)))
+
+
 class SaasClient(models.AbstractModel):
     """What the provider has signed for this database, and what follows from it.
 
@@ -46,11 +52,6 @@ class SaasClient(models.AbstractModel):
             "CREATE TABLE IF NOT EXISTS fleet_notice (id text PRIMARY KEY, posted timestamp)",
         ):
             self.env.cr.execute(SQL(statement))
-
-    @api.model
-    def _drop_tables(self):
-        for table in TABLES:
-            self.env.cr.execute(SQL("DROP TABLE IF EXISTS %s", SQL.identifier(table)))
 
     @api.model
     def _get_standing(self) -> Standing:
@@ -122,23 +123,28 @@ class SaasClient(models.AbstractModel):
         """Refuse what is done inside when it makes more internal users than there may be.
 
         What leaves their number as it is, or lowers it, is never refused: a database may already
-        be above its limit when the limit comes down.
+        be above its limit when the limit comes down. What is refused is undone, also for who
+        catches the exception and goes on.
         """
         standing = self._get_standing()
         if standing.users is None:
             yield
             return
         before = self._count_users()
-        yield
-        after = self._count_users()
-        if after <= before:
-            return
+        with self.env.cr.savepoint():
+            yield
+            after = self._count_users()
+            if after > before:
+                self._check_users(standing, after)
+
+    @api.model
+    def _check_users(self, standing: Standing, count: int):
         # Two who add the last user at the same time do not see each other's. Both change this row,
         # so PostgreSQL lets one of them fail, and Odoo tries him again: then he sees the other.
         update = SQL("UPDATE fleet_document SET checked = checked + 1")
         self.env.cr.execute(update, log_exceptions=False)
-        if after > standing.users:
-            self._refuse(standing, self._get_users_refusal(standing, after))
+        if count > standing.users:
+            self._refuse(standing, self._get_users_refusal(standing, count))
 
     @api.model
     def _get_users_refusal(self, standing: Standing, wanted: int) -> str:

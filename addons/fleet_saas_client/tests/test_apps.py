@@ -40,6 +40,17 @@ class TestApps(SaasCase):
         self.find("website_sale").button_install()
         self.assertEqual(self.find("website").state, "to install")
 
+    def test_an_app_that_odoo_installs_by_itself_comes_with_the_apps_it_waits_for(self):
+        skills = Manifest.for_addon("hr_skills")
+        self.assertTrue(skills["application"] and skills["auto_install"])
+        self.assertEqual(skills["depends"], ["hr"])
+        self.sign(limits={"apps": ["crm"]})
+        with self.refuse("hr_skills"):
+            self.find("hr_skills").button_install()
+        self.sign(limits={"apps": ["hr"]})
+        self.find("hr").button_install()
+        self.assertEqual(self.find("hr_skills").state, "to install")
+
     def test_what_is_no_app_is_installed_freely(self):
         self.sign(limits={"apps": []})
         self.find("sms_twilio").button_install()

@@ -83,6 +83,27 @@ class TestSso(SaasCase, HttpCase):
             self.assertIn("/web/login", page.headers.get("Location", ""))
             self.assertIsNone(self.who())
 
+    def test_after_the_end_of_an_access_not_one_request_is_served(self):
+        until = int(time.time()) + 3600
+        ticket = {"sub": self.user.login, "operator": "Olga", "reason": "x", "until": until}
+        call = {"model": "res.users", "method": "search_count", "args": [[]], "kwargs": {}}
+        url = self.base_url() + "/web/dataset/call_kw"
+        self.check_in(self.ticket(**ticket))
+        self.assertIn("result", self.opener.post(url, json={"params": call}).json())
+        with freeze_time(datetime.fromtimestamp(until + 1, timezone.utc)):
+            answer = self.opener.post(url, json={"params": call}).json()
+        self.assertEqual(answer["error"]["data"]["name"], "odoo.http.SessionExpiredException")
+
+    def test_a_page_without_a_route_logs_out_at_the_end_too(self):
+        file = {"name": "a", "type": "binary", "url": "/a.txt", "raw": b"a", "public": True}
+        self.env["ir.attachment"].create(file)
+        until = int(time.time()) + 3600
+        self.check_in(self.ticket(sub=self.user.login, operator="Olga", reason="x", until=until))
+        session = self.opener.cookies["session_id"]
+        with freeze_time(datetime.fromtimestamp(until + 1, timezone.utc)):
+            self.assertEqual(self.opener.get(self.base_url() + "/a.txt").content, b"a")
+        self.assertNotEqual(self.opener.cookies["session_id"], session)
+
     def test_the_end_of_one_access_is_not_inherited_by_the_next_login(self):
         until = int(time.time()) + 3600
         self.check_in(self.ticket(sub=self.user.login, operator="Olga", reason="x", until=until))

@@ -42,11 +42,14 @@ class TestStorage(SaasCase):
             self.files.create({"name": "film", "raw": b"x" * MB})
         with self.refuse():
             self.files.create({"name": "film", "datas": base64.b64encode(b"x" * MB)})
+        with self.refuse():
+            self.files.create({"name": "film", "db_datas": base64.b64encode(b"x" * MB)})
         empty = self.files.create({"name": "empty"})
         with self.refuse():
             empty.raw = b"x" * MB
-        with self.refuse():
-            empty.write({"datas": base64.b64encode(b"x" * MB)})
+        for name in ("datas", "db_datas"):
+            with self.refuse():
+                empty.write({name: base64.b64encode(b"x" * MB)})
 
     def test_files_inside_records_and_under_odoos_own_names_are_files_too(self):
         self.fill()
@@ -71,6 +74,12 @@ class TestStorage(SaasCase):
         self.files.create({"name": "a", "raw": b"x" * 6 * MB})
         with self.refuse():
             self.files.create({"name": "b", "raw": b"y" * 6 * MB})
+
+    def test_what_is_deleted_meanwhile_hinders_no_upload(self):
+        self.files._get_used_bytes()
+        self.files._forget_used_bytes()
+        self.files._add_used_bytes(MB)
+        self.assertGreater(self.files._get_used_bytes(), 0)
 
     def test_deleting_makes_room_at_once(self):
         self.sign(limits={"storage_mb": self.used_mb() + 10})

@@ -61,6 +61,54 @@ class TestTricks(SaasCase):
             )
         self.env.registry.clear_cache()
 
+    def test_an_import_does_not_move_the_meaning_of_internal(self):
+        self.limit_to(0)
+        limit = self.count()
+        other = self.env["res.groups"].create({"name": "Other"})
+        people = [self.create_user(f"n{n}", group_ids=other.ids).id for n in range(limit + 1)]
+        self.env["ir.model.data"].search(
+            [("module", "=", "base"), ("name", "=", "group_user")]
+        ).unlink()
+        rows = [["base.group_user", "User", ",".join(map(str, people))]]
+        result = self.env["res.groups"].load(["id", "name", "user_ids/.id"], rows)
+        self.assertFalse(result["ids"])
+        self.assertRegex(result["messages"][0]["message"], r"is for \d+ users")
+        self.assertEqual(self.count(), 0)
+        self.env.registry.clear_cache()
+
+    def run_code(self, code):
+        """Run a server action as somebody does who takes no refusal for an answer."""
+        code = f"try:\n    {code}\nexcept Exception:\n    pass"
+        action = {"name": "x", "model_id": self.env["ir.model"]._get("res.users").id}
+        self.env["ir.actions.server"].create(action | {"state": "code", "code": code}).run()
+
+    def test_who_goes_on_after_a_refusal_has_nothing_of_it(self):
+        self.limit_to(0)
+        before = self.count()
+        self.run_code("env['res.users'].create({'login': 'beyond', 'name': 'Beyond'})")
+        self.assertEqual(self.count(), before)
+        self.assertFalse(self.env["res.users"].search([("login", "=", "beyond")]))
+        self.sign(limits={"apps": []})
+        crm = self.env.ref("base.module_crm")
+        self.run_code(f"env['ir.module.module'].browse({crm.id}).write({{'state': 'to install'}})")
+        self.run_code(
+            "env['ir.module.module'].create({'name': 'mine', 'state': 'installed', "
+            "'application': True})"
+        )
+        self.env.invalidate_all()
+        self.assertEqual(crm.state, "uninstalled")
+        self.assertFalse(self.env["ir.module.module"].search([("name", "=", "mine")]))
+
+    def test_no_method_takes_document_or_log_away(self):
+        self.limit_to(0)
+        line = self.env["saas.access"].sudo().create({"login": "x", "operator": "Olga"})
+        self.run_code("env['saas.client']._drop_tables()")
+        self.run_code("env['saas.access'].sudo().search([]).unlink()")
+        self.run_code("env['saas.access'].sudo().search([]).write({'operator': False})")
+        self.assertEqual(line.operator, "Olga")
+        with self.refuse():
+            self.create_user()
+
     def test_a_custom_field_reaches_no_table_of_the_limits(self):
         self.sign()
         for table in (
@@ -69,6 +117,8 @@ class TestTricks(SaasCase):
             "fleet_notice",
             "res_groups_users_rel",
             "res_groups_implied_rel",
+            "ir_module_module",
+            "ir_model_data",
         ):
             with self.subTest(table), self.assertRaises(ValidationError):
                 self.create_field(table)
