@@ -79,3 +79,15 @@ def write_many(path: Path, count: int) -> Path:
     end += (len(entry) * count).to_bytes(4, "little") + bytes(4) + bytes(2)
     path.write_bytes(b"PK\x03\x04" + entry * count + end)
     return path
+
+
+def lead_away(path: Path) -> Path:
+    """Let a zip's end in 64 bits be found twice: right before the end, and where its locator says."""
+    data = path.read_bytes()
+    size, offset = (int.from_bytes(data[at : at + 4], "little") for at in (-10, -6))
+    count = data[-12:-10] + bytes(6)
+    record = b"PK\x06\x06" + (44).to_bytes(8, "little") + bytes(12) + count + count
+    record += size.to_bytes(8, "little") + offset.to_bytes(8, "little")
+    locator = b"PK\x06\x07" + bytes(4) + (4).to_bytes(8, "little") + (1).to_bytes(4, "little")
+    path.write_bytes(data[:-22] + record + locator + data[-22:])
+    return path

@@ -45,7 +45,7 @@ sentences(
     "pg_dump -Fc, and try again.",
     archive_broken="The archive is damaged (%(reason)s). Get a complete copy and try again.",
     archive_too_big="The archive is refused: %(what)s is %(value)s, and %(limit)s is allowed. "
-    "If it is to be trusted, raise the limit in the server's configuration.",
+    "If it is to be trusted, load it with odoo-bin db load and adopt the database.",
     archive_member="The archive is refused because of its member %(member)s: %(reason)s.",
     archive_manifest="The archive's manifest.json is refused: %(reason)s.",
     archive_version="The archive was made by Odoo %(found)s, this server runs %(wanted)s. "
@@ -57,10 +57,12 @@ sentences(
 class ArchiveLimits:
     """The largest archive that is taken. Sizes in bytes; ``ratio`` is decompressed by compressed.
 
+    ``directory`` is the list of members, which goes into memory; an entry of Odoo's takes 120.
     Ratios count from ``ratio_from`` bytes on: a small file of zeros is no bomb.
     """
 
     members: int = 500_000
+    directory: int = 128 << 20
     total: int = 200 << 30
     member: int = 100 << 30
     ratio: int = 200
@@ -123,21 +125,23 @@ def inspect(path: Path, *, limits: ArchiveLimits | None = None, odoo: str = "19.
 
 @contextmanager
 def open_zip(path: Path, limits: ArchiveLimits) -> Iterator[zipfile.ZipFile]:
-    """Give a zip whose number of members was counted before its directory went into memory.
+    """Give a zip whose members were counted and measured before their list went into memory.
 
     :raises HostingError: ``archive_broken``, ``archive_too_big``; also for what fails in the block
     """
     try:
         with open(path, "rb") as handle:
-            _check("the number of members", _count_members(handle, limits.members), limits.members)
+            count, size = _count_members(handle, limits.members)
+            _check("the number of members", count, limits.members)
+            _check("the list of members", size, limits.directory)
             with zipfile.ZipFile(handle) as archive:
                 yield archive
     except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError) as error:
         raise HostingError("archive_broken", reason=error) from error
 
 
-def _count_members(handle: IO[bytes], most: int) -> int:
-    """Count the entries of the central directory, and stop soon after ``most``.
+def _count_members(handle: IO[bytes], most: int) -> tuple[int, int]:
+    """Return how many entries the central directory has, counted up to ``most``, and its bytes.
 
     The count in the end record is a claim that ``zipfile`` does not look at: it reads entries as
     long as the directory is. So we walk it, with nothing kept.
@@ -152,7 +156,8 @@ def _count_members(handle: IO[bytes], most: int) -> int:
         if locator[0] == _LOCATOR_MAGIC:
             start = end - _LOCATOR.size - _END64.size
             record64 = _END64.unpack(_read_at(handle, start, _END64.size))
-            if record64[0] != _END64_MAGIC:
+            # Newer versions of zipfile look where the locator points to.
+            if record64[0] != _END64_MAGIC or locator[2] != start:
                 raise HostingError("archive_broken", reason="its end is garbled")
             size = record64[8]
     position, count = start - size, 0
@@ -162,7 +167,7 @@ def _count_members(handle: IO[bytes], most: int) -> int:
             raise HostingError("archive_broken", reason="its list of members is garbled")
         position += _ENTRY_SIZE + sum(_ENTRY_LENGTHS.unpack_from(entry, 28))
         count += 1
-    return count
+    return count, size
 
 
 def _read_at(handle: IO[bytes], position: int, size: int) -> bytes:

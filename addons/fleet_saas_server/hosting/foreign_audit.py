@@ -16,18 +16,24 @@ from .errors import HostingError, sentences
 
 # PostgreSQL's FirstNormalObjectId: what initdb made is below, access/transam.h.
 _FIRST = 16384
-# Functions that act on the server, on other sessions, or that run SQL given as text.
+# Functions that act on the server, on other sessions, or that run SQL given as text; the last one
+# tells what is written on other databases.
 _ACTING = re.compile(
     r"\b(pg_(?!catalog\b)\w+|lo_\w+|dblink\w*|set_config|\w+_to_xml\w*|ts_stat|ts_rewrite"
-    r"|setval|currtid\w*|txid_\w+|has_\w+_privilege)\s*\(",
+    r"|setval|currtid\w*|txid_\w+|has_\w+_privilege|shobj_description)\s*\(",
     re.IGNORECASE,
 )
+# What a view shows of the server: its roles, other databases, what other sessions are doing.
+_READING = re.compile(r"\b(pg_(?!catalog\b)\w+|information_schema)\b", re.IGNORECASE)
+_QUOTED = re.compile(r"'(?:[^']|'')*'")
 # What each catalog's rows are called, the column with their name, and which rows do not matter.
 _OBJECTS = (
     ("function", "pg_proc", "proname", ""),
     ("trigger", "pg_trigger", "tgname", "AND NOT o.tgisinternal"),
     ("rule", "pg_rewrite", "rulename", "AND o.rulename <> '_RETURN'"),
     ("row policy", "pg_policy", "polname", ""),
+    # Without a policy it hides every row: from the seal, from what checks it, and from pg_dump.
+    ("row security of", "pg_class", "relname", "AND (o.relrowsecurity OR o.relforcerowsecurity)"),
     ("event trigger", "pg_event_trigger", "evtname", ""),
     ("operator", "pg_operator", "oprname", ""),
     ("operator class", "pg_opclass", "opcname", ""),
@@ -54,6 +60,9 @@ _EXPRESSIONS = """
     SELECT 'index ' || c.relname, pg_get_indexdef(c.oid)
       FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
      WHERE c.oid >= %(first)s AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)
+    UNION ALL
+    SELECT 'statistics ' || stxname, pg_get_statisticsobjdef(oid)
+      FROM pg_statistic_ext WHERE oid >= %(first)s
     UNION ALL
     SELECT 'view ' || relname, pg_get_viewdef(oid)
       FROM pg_class WHERE relkind IN ('v', 'm') AND oid >= %(first)s"""
@@ -110,6 +119,8 @@ def _expressions(cr: cursor) -> list[str]:
     for what, text in cr.fetchall():
         if match := _ACTING.search(text or ""):
             found.append(f"{what} with {match[1]}()")
+        elif what.startswith("view ") and (match := _READING.search(_QUOTED.sub("", text))):
+            found.append(f"{what} of {match[1]}")
     return found
 
 
