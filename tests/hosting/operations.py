@@ -48,12 +48,13 @@ class HostingServer:
         self.process = Server(self.name, self.port, self.folder / "odoo.log", self.configuration)
         self.uuid = server_uuid()
         self.last_error = ""
+        self.limits: Any = None  # `hosting.host.Limits`; None for the usual ones
         self.more_addons: list[str] = []  # folders of addons besides those of the tree
 
     @property
     def host(self) -> Any:
         """Return the machine as the package ``hosting`` wants it."""
-        from hosting.host import Host
+        from hosting.host import Host, Limits
         from hosting.postgres import Cluster
 
         names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD"}
@@ -73,6 +74,7 @@ class HostingServer:
             pg_bin=str(cluster.binaries()) if os.environ.get("FLEET_PG_PRIVATE") else "",
             restic=str(restic.known() or "restic"),
             restore_role=os.environ.get("FLEET_RESTORE_ROLE", ""),
+            limits=self.limits or Limits(),
         )
 
     def __enter__(self) -> HostingServer:

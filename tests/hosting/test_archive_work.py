@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from hosting import archive_check, archive_work, errors, files
+from hosting.host import Limits
 from operations import HostingServer
 from support import archives
 
@@ -68,11 +69,7 @@ def archive_uuid(name: str) -> str:
 
 def run(server: HostingServer, operation: int, failpoints: str = "") -> str:
     """Run an import; where other tests load an archive just now, it waits for its turn."""
-    while (outcome := server.run(operation, failpoints)) == "queued":
-        assert server.error(operation)[0] == "restore_busy"
-        server.sql("UPDATE saas_operation SET attempt = attempt - 1 WHERE id = %s", operation)
-        time.sleep(1)
-    return outcome
+    return server.run(operation, failpoints)
 
 
 def left(server: HostingServer) -> tuple[set[str], set[str]]:
@@ -172,6 +169,15 @@ def refused(server: HostingServer, code: str, **changes: object) -> None:
     assert left(server) == before
 
 
+def test_an_import_ends_when_the_disk_fills_up_while_it_is_loaded(server, monkeypatch):
+    before, operation = left(server), ask(server, own("full"))
+    assert server.run(operation, "import_archive.reserve.ended=kill") == "killed"
+    monkeypatch.setattr(server, "limits", Limits(disk_reserve=1 << 60))
+    assert run(server, operation) == "failed"
+    assert server.error(operation)[0] == "disk_full"
+    assert left(server) == before
+
+
 def test_a_hostile_archive_is_refused_before_a_database_is_made(server, tmp_path):
     path = archives.write_zip(tmp_path / "hostile.zip", members={"../../etc/cron.d/x": b"x"})
     refused(server, "archive_member", upload=upload(server, path))
@@ -215,6 +221,15 @@ def test_what_waited_for_a_day_goes_unless_it_is_in_use(server):
         os.utime(folder / name, (day_ago, day_ago))
     assert archive_work.remove_old(server.host, used=names[:1]) == [names[1]]
     assert {names[0], names[2]} <= uploads(server)
+
+
+def test_a_file_for_which_there_is_no_room_is_not_copied(server, monkeypatch):
+    before = uploads(server)
+    monkeypatch.setattr(archive_work, "_RESERVE", 1 << 60)
+    with pytest.raises(errors.HostingError) as caught:
+        upload(server)
+    assert caught.value.code == "export_full"
+    assert uploads(server) == before
 
 
 def test_an_upload_that_breaks_off_leaves_no_file(server):

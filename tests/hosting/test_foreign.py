@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import subprocess
+import threading
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from hosting.postgres import Mark
 from support.archives import (
     TABLES,
     add_link,
+    lead_away,
     lie_about_size,
     stored,
     write_many,
@@ -45,7 +47,7 @@ class Machine:
     role: restricted.RestrictedRole
     hidden: str = ""
 
-    def restore(self, path: Path, limits: ForeignLimits | None = None) -> str:
+    def restore(self, path: Path, limits: ForeignLimits | None = None, **options: object) -> str:
         """Restore an archive; return the name of the hidden database."""
         self.hidden = hidden = names.hidden_name("foreign")
         filestore = self.folder / "filestore" / hidden
@@ -57,15 +59,21 @@ class Machine:
             role=self.role,
             mark=Mark(self.server, "hidden"),
             limits=limits,
+            **options,
         )
         return hidden
 
     def refuse(
-        self, path: Path, code: str, words: str = "", limits: ForeignLimits | None = None
+        self,
+        path: Path,
+        code: str,
+        words: str = "",
+        limits: ForeignLimits | None = None,
+        **options: object,
     ) -> None:
         """Restore an archive, which has to fail with this code and leave nothing."""
         with pytest.raises(errors.HostingError) as caught:
-            self.restore(path, limits)
+            self.restore(path, limits, **options)
         assert (caught.value.code, words) == (code, words), str(caught.value)
         assert words in str(caught.value)
         assert self.left() == []
@@ -242,6 +250,26 @@ LEFT_BEHIND = {
         "CREATE VIEW v AS SELECT pg_terminate_backend(pid) FROM pg_stat_activity;",
         "view v with pg_terminate_backend()",
     ),
+    "a view of other people's queries": (
+        "CREATE VIEW v AS SELECT datname, query FROM pg_stat_activity;",
+        "view v of pg_stat_activity",
+    ),
+    "a view of other databases": (
+        "CREATE MATERIALIZED VIEW v AS SELECT 1 FROM res_users, pg_catalog.pg_database;",
+        "view v of pg_database",
+    ),
+    "a view of what is written on other databases": (
+        "CREATE VIEW v AS SELECT shobj_description(id::oid, 'pg_database') FROM res_users;",
+        "view v with shobj_description()",
+    ),
+    "statistics that act": (
+        "CREATE STATISTICS s ON (pg_terminate_backend(id)), (id + 1) FROM res_users;",
+        "statistics s with pg_terminate_backend()",
+    ),
+    "rows that nobody sees": (
+        "ALTER TABLE res_users ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;",
+        "row security of res_users",
+    ),
     "a default that acts": (
         "ALTER TABLE res_users ADD c text DEFAULT set_config('role', 'x', false);",
         "default of res_users with set_config()",
@@ -284,6 +312,21 @@ def test_nothing_that_would_run_as_us_passes_the_look(ordinary, what):
         opened.close()
     assert caught.value.code == "foreign_objects"
     assert words in str(caught.value)
+
+
+def test_what_odoo_makes_passes_the_look(ordinary):
+    opened = cluster().connect(ordinary, autocommit=False)
+    try:
+        with opened.cursor() as cr:
+            cr.execute(
+                "SET search_path = public;"
+                "CREATE VIEW v AS SELECT login, 'of pg_class' AS note FROM res_users;"
+                "CREATE INDEX i ON res_users (lower(login)) WHERE id > 0;"
+                "CREATE STATISTICS s ON id, login FROM res_users;"
+            )
+            foreign_audit.check(cr, odoo="19.0")
+    finally:
+        opened.close()
 
 
 def test_a_dump_that_leaves_such_things_is_refused(machine, tmp_path):
@@ -338,6 +381,55 @@ def test_a_database_that_grows_without_an_end_is_ended(machine, tmp_path):
     )
     limits = ForeignLimits(database=20 * MB, seconds=60)
     machine.refuse(write_zip(tmp_path / "a.zip", dump), "foreign_size", str(20 * MB), limits)
+
+
+def test_a_load_for_which_there_is_no_room_any_more_is_ended(machine, tmp_path):
+    asked = []
+
+    def room():
+        asked.append(machine.hidden)
+        if len(asked) > 1:
+            raise errors.HostingError("not_ours", name="room")
+
+    dump = TABLES + "SELECT pg_sleep(1e6);"
+    machine.refuse(write_zip(tmp_path / "a.zip", dump), "not_ours", room=room)
+
+
+def test_an_archive_waits_for_the_one_that_is_being_loaded(machine, tmp_path):
+    """What loads now is neither disturbed nor waited for in vain."""
+    path, waits = write_zip(tmp_path / "a.zip"), []
+    lent, ended = threading.Event(), threading.Event()
+    other = names.hidden_name("other")
+    cluster().create_empty(other, mark=Mark(machine.server, "hidden"))
+
+    def load_another() -> None:
+        with machine.role.lent(other):
+            lent.set()
+            ended.wait(30)
+
+    def progress(_done: float, _total: float, text: str) -> None:
+        if text == "Waiting for another archive":
+            with cluster().cursor() as cr:
+                cr.execute(
+                    "SELECT has_database_privilege(%s, %s, 'CONNECT')", [machine.role.name, other]
+                )
+                waits.append(cr.fetchone()[0])
+            ended.set()
+
+    rival = threading.Thread(target=load_another)
+    rival.start()
+    lent.wait(30)
+    machine.restore(path, progress=progress)
+    rival.join()
+    assert waits and all(waits)
+
+
+def test_an_archive_waits_no_longer_than_its_operation_may_take(machine, tmp_path):
+    other = names.hidden_name("other")
+    cluster().create_empty(other, mark=Mark(machine.server, "hidden"))
+    with machine.role.lent(other), pytest.raises(errors.Retryable) as caught:
+        machine.restore(write_zip(tmp_path / "a.zip"), remaining_s=lambda: 0.0)
+    assert caught.value.code == "restore_busy"
 
 
 def test_what_a_query_spills_is_bounded(machine, tmp_path):
@@ -432,7 +524,8 @@ def test_a_dump_shorter_than_declared_is_refused_although_psql_was_content(machi
 
 
 @pytest.mark.parametrize(
-    ("limit", "value"), [("total", 3000), ("member", 3000), ("members", 2), ("manifest", 100)]
+    ("limit", "value"),
+    [("total", 3000), ("member", 3000), ("members", 2), ("directory", 100), ("manifest", 99)],
 )
 def test_each_limit_holds(machine, tmp_path, limit, value):
     path = write_zip(tmp_path / "a.zip", members={stored(bytes(4000)): bytes(4000)})
@@ -442,6 +535,11 @@ def test_each_limit_holds(machine, tmp_path, limit, value):
 
 def test_a_million_members_are_refused_without_being_read(machine, tmp_path):
     machine.refuse(write_many(tmp_path / "a.zip", 1_000_000), "archive_too_big", "members")
+
+
+def test_a_second_list_of_members_that_only_other_readers_find_is_refused(machine, tmp_path):
+    path = lead_away(write_zip(tmp_path / "a.zip"))
+    machine.refuse(path, "archive_broken", "garbled")
 
 
 def test_half_an_archive_is_refused(machine, tmp_path):
@@ -525,6 +623,19 @@ def test_an_old_psql_is_not_used_for_strangers(machine, tmp_path):
     program.chmod(0o755)
     machine.tools = PgTools(cluster(), str(folder))
     machine.refuse(write_zip(tmp_path / "a.zip"), "psql_old", "16.9")
+
+
+def test_the_psql_that_is_looked_at_is_the_one_that_is_used(tmp_path, monkeypatch):
+    program = tmp_path / "psql"
+    program.write_text("#!/bin/sh\necho 'psql (PostgreSQL) 14.1'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    said = ""
+    try:
+        foreign._check_psql(PgTools(cluster()))
+    except errors.HostingError as error:
+        said = str(error)
+    assert "14.1" not in said
 
 
 def test_a_connection_that_must_be_encrypted_has_no_door(machine, tmp_path):

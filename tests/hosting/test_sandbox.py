@@ -155,6 +155,18 @@ def test_the_program_dies_with_us(run):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def test_what_a_killed_server_left_goes_after_a_day(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, others = tmp_path / "fleet-sandbox-left", tmp_path / "fleet-sandbox-others"
+    for folder in (left, others):
+        (folder / "shared").mkdir(parents=True)
+        (folder / "shared" / "password").write_text("*")
+    os.utime(left, (time.time() - 25 * 3600,) * 2)
+    with sandbox.place():
+        pass
+    assert list(tmp_path.iterdir()) == [others]
+
+
 def _wait(condition: object, seconds: float = 5) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -231,6 +243,21 @@ def test_the_role_enters_no_other_database_of_ours_by_any_way(databases):
             _enter(os.environ["PGHOST"], dbname=other, **who)
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         _enter(os.environ["PGHOST"], dbname=name, **who)
+
+
+def test_a_session_that_holds_its_own_role_is_ended_and_not_waited_for(databases):
+    name, _other, server = databases
+    # Whoever waits for the row of the role waits for the stranger.
+    patient = cluster()
+    patient.dsn["options"] = "-c lock_timeout=5s"
+    role = restricted.RestrictedRole(patient, os.environ["FLEET_RESTORE_ROLE"], server)
+    with role.lent(name) as password:
+        who = {"user": role.name, "password": password, "dbname": name}
+        stranger = psycopg2.connect(**who)
+        stranger.cursor().execute("ALTER ROLE CURRENT_USER PASSWORD 'known'")
+    with pytest.raises(psycopg2.OperationalError):
+        stranger.cursor().execute("SELECT 1")
+    stranger.close()
 
 
 def test_a_database_that_is_open_to_all_stops_foreign_restores(databases):

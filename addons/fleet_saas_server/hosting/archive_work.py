@@ -97,7 +97,10 @@ def copy_upload(host: Host, source: IO[bytes], progress: Callable[[int], None]) 
     """Copy a file that is on this machine already; see `store_upload`.
 
     It is copied because what was checked must be what is loaded, whoever may write the original.
+
+    :raises HostingError: ``export_full`` before anything is copied
     """
+    _check_free(uploads(host), os.fstat(source.fileno()).st_size)
     done = 0
 
     def blocks() -> Iterable[bytes]:
@@ -147,16 +150,19 @@ def room_for(context: Context, physical: str) -> dict[str, Any]:
     host = context.host
     facts = host.cluster.facts(physical)
     count, size = files.usage(host.filestore(physical))
-    needed = size + (facts.size if facts else 0) // _PACKED
-    free = shutil.disk_usage(exports(host)).free
+    _check_free(exports(host), size + (facts.size if facts else 0) // _PACKED)
+    return {"physical": physical, "files": count}
+
+
+def _check_free(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
     if free - needed < _RESERVE:
         raise HostingError(
             "export_full",
-            folder=exports(host),
+            folder=folder,
             needed_mb=(needed + _RESERVE) >> 20,
             free_mb=free >> 20,
         )
-    return {"physical": physical, "files": count}
 
 
 def write_archive(context: Context) -> dict[str, Any]:
@@ -268,6 +274,7 @@ def load_into(context: Context, hidden: str, mark: Mark) -> dict[str, Any]:
             host.cluster, host.restore_role, host.server, also=(host.server_database,)
         ),
         mark=mark,
+        room=lambda: capacity.check_wanted(host, capacity.Wanted(0, served=False)),
         progress=context.progress,
         remaining_s=context.seconds_left,
     )

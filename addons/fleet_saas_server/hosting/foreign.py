@@ -22,6 +22,7 @@ from pathlib import Path
 
 import psycopg2
 from psycopg2 import sql
+from psycopg2.extensions import connection
 
 from . import archive_check, children, files, foreign_audit, sandbox
 from .archive_check import ArchiveFacts, ArchiveLimits
@@ -38,6 +39,7 @@ RESTRICTING = {13: 22, 14: 19, 15: 14, 16: 10, 17: 6}
 # Odoo makes the first two itself; all are "trusted" by PostgreSQL or contrib's plain types.
 EXTENSIONS = ("pg_trgm", "unaccent", "btree_gin", "btree_gist", "citext", "fuzzystrmatch", "hstore")
 _HEAD = 1 << 18  # an archive's extensions stand in its first bytes, before any table
+_LIST = 64 << 20  # bytes of pg_restore's list of an archive; a million tables fit
 _WATCH_S = 1.0
 _EXTENSION = re.compile(rb"^CREATE EXTENSION IF NOT EXISTS \"?([a-z_-]+)\"? ", re.MULTILINE)
 _LISTED = re.compile(rb"^\d+; \d+ \d+ EXTENSION - ([a-z_-]+)", re.MULTILINE)
@@ -53,7 +55,7 @@ sentences(
     "be encrypted, and the sandbox's is not. Host PostgreSQL on this machine.",
     foreign_dump="The archive's dump was refused by PostgreSQL: %(reason)s",
     foreign_size="The archive was refused: its database grew beyond %(limit)s bytes. If it is to "
-    "be trusted, raise the limit in the server's configuration.",
+    "be trusted, load it with odoo-bin db load and adopt the database.",
 )
 
 
@@ -78,6 +80,10 @@ class RestoredForeign:
     seconds: float
 
 
+def _nothing() -> None:
+    """Look at nothing: nobody asked for it."""
+
+
 def restore_foreign(
     tools: PgTools,
     path: Path,
@@ -88,14 +94,17 @@ def restore_foreign(
     mark: Mark,
     odoo: str = "19.0",
     limits: ForeignLimits | None = None,
+    room: Callable[[], object] = _nothing,
     progress: Progress = no_progress,
     remaining_s: Callable[[], float] = no_limit,
 ) -> RestoredForeign:
     """Restore an archive into the new hidden ``database`` and the new folder ``filestore``.
 
     The database is not sealed: the caller seals it like every copy. On any error neither the
-    database nor the folder is left.
+    database nor the folder is left. Where another archive is being loaded, it waits.
 
+    :param room: called once a second while the dump is loaded, as nobody knows how big it becomes;
+        what it raises ends the load
     :raises HostingError: ``no_sandbox``, ``restore_role``, ``restore_open``, ``psql_old``,
         ``foreign_dump``, ``foreign_size``, ``foreign_objects``, ``child_deadline``, and the codes
         of `archive_check`
@@ -103,10 +112,10 @@ def restore_foreign(
     """
     limits = limits or ForeignLimits()
     facts = archive_check.inspect(path, limits=limits.archive, odoo=odoo)
-    role.check()
     _check_psql(tools)
-    load = _Load(tools, path, database, facts, role, limits, progress, remaining_s)
-    with sandbox.place() as where:
+    load = _Load(tools, path, database, facts, role, limits, room, progress, remaining_s)
+    with role.turn(load.wait, remaining_s) as turn, sandbox.place() as where:
+        role.check()
         try:
             tools.cluster.create_empty(database, mark=mark)
             failpoint("foreign.created")
@@ -114,7 +123,7 @@ def restore_foreign(
             if facts.kind == "zip":
                 count, size = archive_check.unpack(path, filestore, limits=limits.archive)
             failpoint("foreign.unpacked")
-            seconds = load.run(where)
+            seconds = load.run(where, turn)
             failpoint("foreign.loaded")
             _take_over(tools.cluster, database, role, odoo)
         except BaseException:
@@ -143,7 +152,7 @@ def _take_over(cluster: Cluster, database: str, role: RestrictedRole, odoo: str)
 
 def _check_psql(tools: PgTools) -> None:
     output: list[bytes] = []
-    children.run([tools.path("psql"), "--version"], env={}, feed=output.append)
+    children.run([_binary(tools, "psql"), "--version"], env={}, feed=output.append)
     match = re.search(rb"\) (\d+)(?:\.(\d+))?", b"".join(output))
     version = (int(match[1]), int(match[2] or 0)) if match else (0, 0)
     if version[0] < 18 and version[1] < RESTRICTING.get(version[0], 1 << 16):
@@ -160,15 +169,20 @@ class _Load:
     facts: ArchiveFacts
     role: RestrictedRole
     limits: ForeignLimits
+    room: Callable[[], object]
     progress: Progress
     remaining_s: Callable[[], float]
 
-    def run(self, where: sandbox.Place) -> float:
+    def wait(self) -> None:
+        """Say why nothing happens yet."""
+        self.progress(0, 1, "Waiting for another archive")
+
+    def run(self, where: sandbox.Place, turn: connection) -> float:
         """Load the dump; return the seconds that it took."""
         began = time.monotonic()
         self._extensions(where)
         with (
-            self.role.lent(self.database) as password,
+            self.role.lent(self.database, turn) as password,
             Relay(
                 where.shared,
                 _address(self.tools.cluster),
@@ -221,10 +235,14 @@ class _Load:
             if self.facts.kind == "zip":
                 head, found = next(blocks, b"")[:_HEAD], _EXTENSION
             else:
-                output: list[bytes] = []
+                output = bytearray()
+
+                def feed(block: bytes) -> None:
+                    output.extend(block[: _LIST - len(output)])
+
                 program = [self._program(), "--list"]
-                _run(program, blocks, where, {}, feed=output.append, remaining_s=self.remaining_s)
-                head, found = b"".join(output), _LISTED
+                _run(program, blocks, where, {}, feed=feed, remaining_s=self.remaining_s)
+                head, found = bytes(output), _LISTED
         return {name.decode() for name in found.findall(head)}
 
     def _feed(
@@ -256,25 +274,30 @@ class _Watch:
         self._began, self._next = time.monotonic(), 0.0
 
     def beat(self) -> None:
-        """Look once a second. :raises HostingError: ``child_deadline``, ``foreign_size``"""
+        """Look once a second. :raises HostingError: ``child_deadline``, ``foreign_size``, and what
+        the two functions of the caller raise"""
+        try:
+            self._look()
+        except HostingError:
+            # The server's side first: the client then leaves by itself, and at once.
+            with self._load.tools.cluster.cursor() as cr:
+                self._load.role.end_sessions(cr)
+            raise
+
+    def _look(self) -> None:
         now = time.monotonic()
         if self._remaining_s() <= 0:
             seconds = round(now - self._began)
-            self._end("child_deadline", program="The load", seconds=seconds, reason="none")
+            raise HostingError("child_deadline", program="The load", seconds=seconds, reason="none")
         if now < self._next:
             return
         facts = self._load.tools.cluster.facts(self._load.database)
         size = facts.size if facts else 0
         if size > self._load.limits.database:
-            self._end("foreign_size", limit=self._load.limits.database)
+            raise HostingError("foreign_size", limit=self._load.limits.database)
+        self._load.room()
         self._load.progress(size, 0, "Loading the dump")
         self._next = now + _WATCH_S
-
-    def _end(self, code: str, **facts: object) -> None:
-        """End the server's side first: the client then leaves by itself, and at once."""
-        with self._load.tools.cluster.cursor() as cr:
-            self._load.role.end_sessions(cr)
-        raise HostingError(code, **facts)
 
 
 def guarded(blocks: Iterator[bytes]) -> Iterator[bytes]:

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import psycopg2
@@ -27,7 +28,8 @@ from .errors import HostingError, Retryable, sentences
 from .names import is_hidden
 from .postgres import Cluster, Mark
 
-_LOCK = 0x666C6565  # first half of the advisory lock's key; the second is the role's oid
+_LOCK = 0x666C6565  # first half of the advisory lock's key; the second is the role's name
+_POLL_S = 1.0
 
 sentences(
     restore_role="Archives of unknown origin cannot be restored: the PostgreSQL role %(role)s "
@@ -109,25 +111,52 @@ class RestrictedRole:
         return found
 
     @contextlib.contextmanager
-    def lent(self, database: str) -> Iterator[str]:
+    def turn(
+        self, waiting: Callable[[], None], remaining_s: Callable[[], float]
+    ) -> Iterator[connection]:
+        """Wait until nobody else uses the role, and keep it for the block.
+
+        :param waiting: called about once a second; what it raises ends the wait
+        :raises Retryable: ``restore_busy`` when no time is left
+        """
+        opened = self.cluster.connect()
+        try:
+            while not self._lock(opened):
+                if remaining_s() <= 0:
+                    raise Retryable("restore_busy")
+                waiting()
+                time.sleep(_POLL_S)
+            yield opened
+        finally:
+            opened.close()
+
+    @contextlib.contextmanager
+    def lent(self, database: str, held: connection | None = None) -> Iterator[str]:
         """Let the role into one database of ours, and give its password for the block.
 
         At the end its sessions are ended, also on an error.
 
+        :param held: the connection of `turn`, of whoever waited for it
         :raises Retryable: ``restore_busy``
         """
-        opened = self.cluster.connect()
+        opened = held or self.cluster.connect()
         try:
+            if not self._lock(opened):
+                raise Retryable("restore_busy")
             with opened.cursor() as cr:
-                cr.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [_LOCK, self.name])
-                if not cr.fetchone()[0]:
-                    raise Retryable("restore_busy")
                 try:
                     yield self._open(opened, cr, database)
                 finally:
                     self._close(cr, database)
         finally:
-            opened.close()
+            if not held:
+                opened.close()
+
+    def _lock(self, opened: connection) -> bool:
+        """Take the role for a session, which may have it already; tell whether it has it."""
+        with opened.cursor() as cr:
+            cr.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [_LOCK, self.name])
+            return cr.fetchone()[0]
 
     def _open(self, opened: connection, cr: cursor, database: str) -> str:
         password = secrets.token_urlsafe(32)
@@ -138,10 +167,12 @@ class RestrictedRole:
         return password
 
     def _close(self, cr: cursor, database: str) -> None:
-        self._reset(cr, None)
         with contextlib.suppress(psycopg2.errors.InvalidCatalogName):
             cr.execute(self._sql("REVOKE ALL ON DATABASE {} FROM {}", database, self.name))
+        # Before its password: a session that is still there could hold the role's row for ever, or
+        # give it another one after us.
         self.end_sessions(cr)
+        self._reset(cr, None)
 
     def end_sessions(self, cr: cursor) -> None:
         """End the role's sessions, wherever they are and whatever they do."""

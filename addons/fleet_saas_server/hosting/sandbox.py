@@ -20,6 +20,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,8 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # systemd's range for services without a user of their own: https://systemd.io/UIDS-GIDS/
 FREE_IDS = range(61184, 65520)
 _TRY_SECONDS = 20
+_PREFIX = "fleet-sandbox-"
+_OLD_S = 24 * 3600  # no program runs that long
 
 # $1 the folder that becomes the root, then what is seen in it, then -- and the command. A link is
 # made anew, a folder is bound read-only. Single files belong to root; "nodev" would end the devices.
@@ -108,13 +111,23 @@ def place() -> Iterator[Place]:
     """
     if reason := available():
         raise HostingError("no_sandbox", reason=reason)
+    _sweep()
     with _place() as made:
         yield made
 
 
+def _sweep() -> None:
+    """Remove the folders of servers that were killed; a file with a password may be in them."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            status = left.lstat()
+            if status.st_uid == os.geteuid() and time.time() - status.st_mtime > _OLD_S:
+                shutil.rmtree(left, ignore_errors=True)
+
+
 @contextlib.contextmanager
 def _place() -> Iterator[Place]:
-    with tempfile.TemporaryDirectory(prefix="fleet-sandbox-") as folder:
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder:
         made = Place(Path(folder, "root"), Path(folder, "shared"), _free_id())
         made.root.mkdir(0o700)
         made.shared.mkdir(0o700)
