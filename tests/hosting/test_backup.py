@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import psycopg2
 import pytest
@@ -159,6 +162,23 @@ def test_a_file_damaged_on_the_disk_is_a_warning_and_a_wrong_size_in_its_row_is_
         assert case.fetch(taken).manifest.files[good] == len(b"all of it")
     finally:
         rows_deleted(case, damaged)
+
+
+def test_a_damaged_file_is_a_warning_also_where_files_cannot_be_linked(tmp_path):
+    good, rotten = (hashlib.sha1(text).hexdigest() for text in (b"good", b"rotten"))
+    for name in (good, rotten):
+        path = tmp_path / "filestore" / name[:2] / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"good")
+    named = {f"{name[:2]}/{name}": 4 for name in (good, rotten)}
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        assert os.stat(folder).st_dev != os.stat(tmp_path).st_dev
+        staged = backup.stage_files(named, tmp_path / "filestore", Path(folder, "files"))
+        assert (list(staged.sizes), staged.missing) == (
+            [f"{good[:2]}/{good}"],
+            [f"{rotten[:2]}/{rotten}"],
+        )
+        assert [path.name for path in Path(folder).rglob("*") if path.is_file()] == [good]
 
 
 def test_a_name_that_leads_out_of_the_filestore_is_never_followed(case):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from deaths import forward, kill
+from hosting.host import Limits
 from life_case import ask
 from making import create_request, drop, hidden, publish_template
 from operations import HostingServer
@@ -150,6 +151,15 @@ def test_a_drill_restores_boots_compares_and_leaves_nothing(case):
     assert evidence["load"]["hashed"] == evidence["load"]["files"] > 0
     assert evidence["boot"]["path"] == "/web/login"
     assert evidence["boot"]["assets"] > 0
+
+
+@pytest.mark.parametrize("kind", ["drill", "restore"])
+def test_a_restore_for_which_there_is_no_room_is_refused_at_once(case, monkeypatch, kind):
+    monkeypatch.setattr(case.server, "limits", Limits(disk_reserve=1 << 60))
+    operation = case.server.submit(kind, case.name, restore_request(case))
+    assert case.run(operation) == "failed"
+    code, sentence = case.server.error(operation)
+    assert code == "disk_full" and "MB are free" in sentence
 
 
 def test_a_restore_in_place_brings_the_data_back_and_keeps_what_was_there(case):

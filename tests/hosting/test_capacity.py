@@ -49,6 +49,12 @@ def test_a_full_disk_is_refused_with_the_numbers() -> None:
     assert refusal(wanted, postgres_free=None) == ""
 
 
+def test_files_that_cannot_be_linked_take_room_beside_the_database() -> None:
+    wanted = Wanted(500 * MB, beside=300 * MB)
+    assert "1300 MB on the file system of data_dir" in refusal(wanted, disk_free=2323 * MB)
+    assert refusal(wanted, disk_free=2324 * MB, postgres_free=2024 * MB) == ""
+
+
 def test_too_few_connections_are_refused_with_the_numbers() -> None:
     workers = Processes(workers=4, max_cron_threads=2, db_maxconn=64, db_maxconn_gevent=64)
     # With 11 databases: 4 workers with 23, 2 crons with 3, one of websockets with 23, 15 kept.

@@ -291,6 +291,10 @@ def stage_files(
         except FileNotFoundError:
             staged.missing.append(name)
             continue
+        except HostingError:  # where links cannot be made, the copy is compared with its name
+            (target / name).unlink()
+            staged.missing.append(name)
+            continue
         staged.sizes[name] = found
     return staged
 

@@ -15,13 +15,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from . import backup, boot, check, files, place, restore, retention, seal
+from . import backup, boot, capacity, check, files, place, restore, retention, seal
 from .clone import addons, hidden_of
 from .contract import Argument, choice, matching, whole
 from .engine import Context, Plan, Step
 from .errors import HostingError
 from .kind import Kind
-from .manifest import private_key, public_key
+from .manifest import Manifest, private_key, public_key
 from .names import hidden_name
 from .pgtools import PgTools
 from .postgres import Mark
@@ -222,6 +222,7 @@ def load(context: Context) -> dict[str, Any]:
     context.note(hidden=hidden)
     opened = first_repository(context)
     found = restore.fetch_manifest(opened, request["backup"], public_keys(context))
+    _check_room(context, found.manifest)
     restored = restore.restore(
         found,
         restore.Target(
@@ -237,6 +238,16 @@ def load(context: Context) -> dict[str, Any]:
         remaining_s=context.seconds_left,
     )
     return asdict(restored) | {"purpose": found.manifest.purpose}
+
+
+def _check_room(context: Context, manifest: Manifest) -> None:
+    """Refuse a restore that the machine has no room for: database, files, uncompressed dump."""
+    wanted = capacity.Wanted(
+        max(manifest.database_size, manifest.dump_size),
+        beside=manifest.dump_size + manifest.files_bytes,
+        served=False,
+    )
+    capacity.check_wanted(context.host, wanted)
 
 
 def forget_load(context: Context) -> None:

@@ -93,12 +93,14 @@ class Facts:
 class Wanted:
     """What is to be placed: so many more databases, each with so many bytes in PostgreSQL.
 
+    :param beside: bytes besides on the file system of data_dir, of files that no link saves
     :param served: they get a host name; snapshots and ready clones take room on the disk only
     """
 
     bytes: int
     databases: int = 1
     served: bool = True
+    beside: int = 0
 
 
 def check_place(host: Host, source: str, *, served: bool = True) -> dict[str, Any]:
@@ -150,10 +152,10 @@ def refusals(machine: Facts, wanted: Wanted, limits: Limits) -> Iterator[Hosting
 
 
 def _disk_refusals(machine: Facts, wanted: Wanted, limits: Limits) -> Iterator[HostingError]:
-    needed = int(wanted.bytes * wanted.databases * limits.disk_factor)
-    for folder, free in (
-        ("the file system of PostgreSQL", machine.postgres_free),
-        ("the file system of data_dir", machine.disk_free),
+    copied = int(wanted.bytes * wanted.databases * limits.disk_factor)
+    for folder, free, needed in (
+        ("the file system of PostgreSQL", machine.postgres_free, copied),
+        ("the file system of data_dir", machine.disk_free, copied + wanted.beside),
     ):
         if free is not None and free - needed < limits.disk_reserve:
             yield _too_little("disk_full", needed, limits.disk_reserve, free, folder=folder)
