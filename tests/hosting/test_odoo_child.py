@@ -57,6 +57,18 @@ def test_a_script_that_fails_is_told_by_its_reason_and_without_secrets(server, d
         assert password not in words and "abc123" not in words
 
 
+def test_a_password_that_is_a_word_of_every_log_does_not_hide_the_reason(server):
+    from dataclasses import replace
+
+    from hosting import odoo_child
+
+    host = server.host
+    host = replace(host, cluster=replace(host.cluster, dsn={"password": "odoo"}))
+    log = odoo_child._Log(odoo_child._secrets(host), print, lambda *_all: None)
+    log.feed(b"odoo.exceptions.UserError: no luck\n")
+    assert log.reason() == "UserError: no luck"
+
+
 def test_a_module_that_cannot_be_installed_is_named_with_the_reason(server, database, tmp_path):
     from dataclasses import replace
 

@@ -509,6 +509,16 @@ def module(folder: Path, name: str, version: str, code: str = "x = 1\n") -> None
     (folder / name / "__init__.py").write_text(code)
 
 
+def test_a_link_that_leads_nowhere_is_no_file_of_a_module(tmp_path):
+    from hosting.modules import AddonsPath
+
+    module(tmp_path, "edited", "1.0")
+    before = AddonsPath([tmp_path]).identity("edited")
+    # An editor's lock on a file.
+    (tmp_path / "edited" / ".#__init__.py").symlink_to("somebody@somewhere.123")
+    assert AddonsPath([tmp_path]).identity("edited") == before
+
+
 def test_a_template_is_compared_with_the_addons_module_by_module(tmp_path):
     from hosting.modules import AddonsPath
     from hosting.template import differing

@@ -17,6 +17,7 @@ from typing import IO
 from .errors import HostingError, sentences
 
 POLL_S = 0.25
+ENDING_S = 0.005  # a program that said its last word ends in a moment
 GRACE_S = 5.0  # from the polite signal to the other one
 KEPT_ERRORS = 8192  # bytes of stderr that are kept, from its end
 BLOCK = 1 << 18
@@ -87,8 +88,6 @@ def run(
     watch = _Watch(child, feed or _drop, beat or _nothing, remaining_s)
     try:
         stopped = not watch.follow()
-        # Not reaped yet: until `_kill`, nobody else can be given its number.
-        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     except BaseException:
         _ask_to_stop(child)
         raise
@@ -162,6 +161,7 @@ def _ask_to_stop(child: subprocess.Popen[bytes]) -> None:
 
 
 def _has_ended(child: subprocess.Popen[bytes]) -> bool:
+    """Tell without reaping it: until `_kill`, nobody else can be given its number."""
     return bool(os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG))
 
 
@@ -199,13 +199,17 @@ class _Watch:
         self.errors = b""
 
     def follow(self) -> bool:
-        """Read until both outputs end; return False when time was up first."""
+        """Read until the program and its outputs end; return False when time was up first.
+
+        What it started and left behind may hold its outputs open for ever: that is not waited for.
+        """
         with selectors.DefaultSelector() as selector:
             for stream in (self.child.stdout, self.child.stderr):
                 selector.register(stream, selectors.EVENT_READ)
-            kill_at, next_beat = None, 0.0
-            while selector.get_map():
-                for key, _events in selector.select(POLL_S):
+            kill_at = leave_at = None
+            next_beat = 0.0
+            while selector.get_map() or not leave_at:
+                for key, _events in selector.select(POLL_S if selector.get_map() else ENDING_S):
                     if not self._read(key.fileobj):
                         selector.unregister(key.fileobj)
                 now = time.monotonic()
@@ -217,6 +221,10 @@ class _Watch:
                     kill_at = now + GRACE_S
                 elif kill_at and now > kill_at:
                     _signal(self.child, signal.SIGKILL)
+                if leave_at is None and _has_ended(self.child):
+                    leave_at = now + GRACE_S
+                elif leave_at and now > leave_at:
+                    break
         return kill_at is None
 
     def _read(self, stream: IO[bytes]) -> bool:

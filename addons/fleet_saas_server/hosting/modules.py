@@ -110,8 +110,10 @@ class AddonsPath:
 def _counted_files(folder: Path) -> Iterator[str]:
     for parent, _folders, names in os.walk(folder):
         for name in names:
-            if name.endswith(COUNTED):
-                yield os.path.join(parent, name)
+            path = os.path.join(parent, name)
+            # Not a link that leads nowhere, such as an editor's lock.
+            if name.endswith(COUNTED) and os.path.isfile(path):
+                yield path
 
 
 def _digest(folder: Path, files: list[str]) -> str:
