@@ -47,6 +47,32 @@ def test_a_repository_is_made_once(made):
     assert made.init() is False
 
 
+def test_a_repository_whose_making_was_interrupted_is_made_all_the_same(tmp_path):
+    repo = repository(tmp_path / "repo")
+    repo.init()
+    # What restic writes last.
+    (tmp_path / "repo" / "config").unlink()
+    assert repo.init() is True
+    assert repo.backup_bytes(b"hello", "greeting", TAGS).bytes == 5
+
+
+def test_a_repository_that_lost_its_configuration_keeps_its_key(tmp_path):
+    repo = repository(tmp_path / "repo")
+    repo.init()
+    repo.backup_bytes(b"hello", "greeting", TAGS)
+    keys = sorted((tmp_path / "repo" / "keys").iterdir())
+    (tmp_path / "repo" / "config").unlink()
+    assert code_of(repo.init) == "half_repository"
+    assert sorted((tmp_path / "repo" / "keys").iterdir()) == keys
+
+
+def test_a_restic_that_tells_a_check_in_words_is_understood(tmp_path, made):
+    # restic 0.17, cmd_check.go: --json changes nothing of this.
+    said = "load indexes\ncheck all packs\n[0:00] 100.00%  1 / 1 snapshots\nno errors were found"
+    repo = wrapped(tmp_path, f"printf '{said.replace('%', '%%')}\n'; exec $RESTIC \"$@\"")
+    restic.dataclasses.replace(repo, location=made.location).check((1, 1))
+
+
 def test_what_was_saved_comes_back_by_its_tags(made):
     found = made.snapshots(*TAGS)
     assert len(found) == 1 and found[0].original == found[0].id
@@ -232,6 +258,27 @@ def test_children_and_their_children_go_when_the_call_ends(tmp_path):
     seen = tmp_path / "pid"
     children.run(["sh", "-c", f"sleep 600 >/dev/null 2>&1 & echo $! > {seen}"], env={})
     assert gone(int(seen.read_text()))
+
+
+def test_a_child_that_left_its_outputs_is_still_ended_at_its_deadline():
+    end = time.monotonic() + 0.5
+    ended = children.run(
+        ["sh", "-c", "exec >&- 2>&-; exec sleep 20"],
+        env={},
+        remaining_s=lambda: end - time.monotonic(),
+    )
+    assert ended.stopped and ended.seconds < 10
+
+
+def test_what_a_child_leaves_behind_holds_nobody_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(children, "GRACE_S", 0.3)
+    seen, said = tmp_path / "pid", []
+    # In a session of its own, so that no signal to the child's group reaches it.
+    leave = f"setsid sh -c 'echo $$ > {seen}; exec sleep 20' & echo done"
+    ended = children.run(["sh", "-c", leave], env={}, feed=said.append)
+    os.kill(int(seen.read_text()), signal.SIGKILL)
+    assert ended.seconds < 10 and not ended.stopped
+    assert b"".join(said) == b"done\n"
 
 
 def test_a_child_dies_when_its_parent_is_killed(tmp_path):
