@@ -18,7 +18,7 @@ SENTENCES = {
         "The file %(file)s is a plain SQL script. Use Odoo's zip format, or pg_dump -Fc, and try again."
     ),
     "archive_too_big": _lt(
-        "The archive is refused: %(what)s is %(value)s, and %(limit)s is allowed. If it is to be trusted, raise the limit in the server's configuration."
+        "The archive is refused: %(what)s is %(value)s, and %(limit)s is allowed. If it is to be trusted, load it with odoo-bin db load and adopt the database."
     ),
     "archive_unknown": _lt(
         "The file %(file)s is not an archive that can be restored: it is neither a zip made by Odoo nor a dump made with pg_dump -Fc. Make one of these and try again."
@@ -133,13 +133,16 @@ SENTENCES = {
         "The archive is refused: its database holds things that Odoo does not make and that would run with this server's rights: %(objects)s. Remove them and make a new archive."
     ),
     "foreign_size": _lt(
-        "The archive was refused: its database grew beyond %(limit)s bytes. If it is to be trusted, raise the limit in the server's configuration."
+        "The archive was refused: its database grew beyond %(limit)s bytes. If it is to be trusted, load it with odoo-bin db load and adopt the database."
     ),
     "gate_missing": _lt(
         "The Odoo at %(url)s serves databases without the gate, so one customer could open another's. Start it with --load=base,rpc,web,fleet_saas_server."
     ),
     "gave_up": _lt(
         "The operation was interrupted %(attempts)s times in the same step, %(step)s. Look for the reason in the server's log, then retry."
+    ),
+    "half_repository": _lt(
+        "The repository at %(location)s was begun and never finished, or has lost its configuration. If there is no backup in it, remove its folder keys, then retry."
     ),
     "handover_claimed": _lt(
         "The server that was to take %(name)s over has begun to open it, so it is not taken back: it would be open twice. Wait until that server says how it ended; take it back by force only when that server is gone for good."
@@ -179,6 +182,9 @@ SENTENCES = {
         "The module %(module)s is installed in the database, but has no folder on this server's addons path, so what it would switch off in a copy is not known. Add its folder to addons_path, or uninstall it."
     ),
     "module_needed": _lt("The module %(module)s cannot be uninstalled: the server needs it."),
+    "module_needed_by": _lt(
+        "The module %(module)s cannot be uninstalled: %(needed)s would go with it, and the server needs that one."
+    ),
     "module_not_installed": _lt("The module %(module)s is not installed in %(name)s."),
     "module_unknown": _lt(
         "There is no module %(module)s on this server's addons path. Check its spelling, or add its folder."
@@ -216,7 +222,6 @@ SENTENCES = {
     "no_reset_link": _lt(
         "%(name)s lacks the module auth_signup, so there is no link to choose a password. Give the administrator a password instead."
     ),
-    "no_route": _lt("No route leads from %(host)s to a database."),
     "no_sandbox": _lt(
         "Archives of unknown origin are restored in a sandbox only, and none can be made here: %(reason)s"
     ),
