@@ -357,6 +357,22 @@ class TestPool:
         for target in targets:
             drop(server, target)
 
+    def test_a_clone_whose_drop_failed_is_dropped_by_the_next_operation(
+        self, server, template, name
+    ):
+        ready, taken = self.fill(server, template), self.fill(server, template)
+        server.sql("UPDATE saas_pool_clone SET state = 'taken' WHERE physical = %s", taken)
+        operation = server.submit("pool_drop", ready)
+        assert server.run(operation, "pool_drop.drop.before=error") == "failed"
+        assert server.sql("SELECT state FROM saas_pool_clone ORDER BY state") == [
+            ("leaving",),
+            ("taken",),
+        ]
+        assert server.do("pool_drop", ready)["drop"]["dropped"] is True
+        assert server.do("pool_drop", taken)["drop"]["dropped"] is False
+        server.sql("UPDATE saas_pool_clone SET state = 'ready'")
+        self.empty(server, taken)
+
     def empty(self, server, ready):
         assert server.do("pool_drop", ready)["drop"]["dropped"] is True
         assert hidden(server) == set()

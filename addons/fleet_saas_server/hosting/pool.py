@@ -66,11 +66,14 @@ def forget(host: Host, physical: str) -> None:
 
 
 def strike_off(host: Host, physical: str, operation: int) -> bool:
-    """Reserve a ready clone for being dropped by an operation; False when somebody has taken it."""
+    """Reserve a clone that nobody has taken for being dropped by an operation.
+
+    :return: False when somebody has taken it, or it is gone
+    """
     with host.cluster.cursor(host.server_database) as cr:
         cr.execute(
             "UPDATE saas_pool_clone SET state = 'leaving', operation = %s WHERE physical = %s "
-            "AND (state = 'ready' OR (state = 'leaving' AND operation = %s)) RETURNING id",
-            [operation, physical, operation],
+            "AND state <> 'taken' RETURNING id",
+            [operation, physical],
         )
         return cr.fetchone() is not None
