@@ -117,14 +117,6 @@ def test_a_writer_that_is_killed_leaves_the_old_file_and_no_lock(routes: Routes)
     assert len(routes.load()) == 2
 
 
-def test_the_nginx_map_holds_the_states(routes: Routes, tmp_path: Path) -> None:
-    routes.put("a.example.com", "acme")
-    routes.put("default", "birch", state=SUSPENDED)
-    routes.write_nginx_map(tmp_path / "fleet.map")
-    lines = (tmp_path / "fleet.map").read_text().splitlines()[1:]
-    assert lines == ["a.example.com active;", "\\default suspended;"]
-
-
 def test_a_reader_sees_a_change_at_once_and_keeps_the_last_good_table(routes: Routes) -> None:
     live = LiveRoutes(routes.path)
     assert live.get("a.b") is None and live.error is None

@@ -54,8 +54,3 @@ def _unguessable(prefix: str, kind: str) -> str:
 def is_hidden(name: str) -> bool:
     """Tell whether ``name`` was made by `hidden_name` or `template_name`."""
     return bool(_HIDDEN.fullmatch(name))
-
-
-def check_physical(name: str) -> str:
-    """Return ``name`` when it is a hosted database's name in PostgreSQL, visible or hidden."""
-    return name if is_hidden(name) else check_name(name)
