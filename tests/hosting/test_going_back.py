@@ -360,6 +360,18 @@ def test_work_that_cannot_be_done_is_refused_before_anybody_is_shut_out(
     assert server.steps(operation)["close"] == "pending"
 
 
+def test_what_would_take_along_a_module_that_the_server_needs_is_not_uninstalled(server):
+    name = new_name("back")
+    identity = server.host_database(name, "hosted")
+    # The app of the server's depends on mail, and mail on this one.
+    operation = work(server, name, identity, "uninstall", "bus")
+    assert server.run(operation) == "failed"
+    code, words = server.error(operation)
+    assert code == "module_needed_by"
+    assert "bus cannot be uninstalled: fleet_saas_client would go with it" in words
+    assert server.steps(operation)["close"] == "pending"
+
+
 def test_a_protected_database_loses_no_module_but_may_be_upgraded(server, database):
     name, identity = database
     protect(server, name, identity)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from psycopg2.extensions import cursor
+
 from . import half_made, odoo_child, place, snapshot_copy
 from .contract import Argument, choice, listing, matching, whole
 from .doors import close_for_work, first_page_aside, first_request, open_all, restore_all
@@ -37,6 +39,8 @@ sentences(
     "Check its spelling, or add its folder.",
     module_not_installed="The module %(module)s is not installed in %(name)s.",
     module_needed="The module %(module)s cannot be uninstalled: the server needs it.",
+    module_needed_by="The module %(module)s cannot be uninstalled: %(needed)s would go with it, and "
+    "the server needs that one.",
     modules_interrupted="The work on the modules of %(name)s was interrupted, so the database is "
     "as it was before. Try again.",
     modules_not_done="Odoo ended without an error, but the module %(module)s is %(state)s.",
@@ -62,7 +66,25 @@ def _check(context: Context) -> dict[str, Any]:
     with context.host.cluster.cursor(request["target"]) as cr:
         for module in addons.missing(cr):
             raise HostingError("module_missing", module=module)
+        if uninstall:
+            _check_others(cr, request["modules"])
     return evidence
+
+
+def _check_others(cr: cursor, modules: list[str]) -> None:
+    """Refuse what would take a module along that the server needs: Odoo uninstalls what depends."""
+    cr.execute(
+        """
+        WITH RECURSIVE going (asked, name) AS (
+            SELECT name, name FROM unnest(%s) AS asked (name)
+             UNION SELECT going.asked, m.name::text
+              FROM going JOIN ir_module_module_dependency d ON d.name = going.name
+              JOIN ir_module_module m ON m.id = d.module_id AND m.state = 'installed')
+        SELECT asked, name FROM going WHERE name = ANY(%s) ORDER BY asked, name""",
+        [modules, list(NEVER_UNINSTALLED)],
+    )
+    for asked, needed in cr.fetchall():
+        raise HostingError("module_needed_by", module=asked, needed=needed)
 
 
 def _states(context: Context) -> dict[str, str]:
