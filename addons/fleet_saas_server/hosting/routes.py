@@ -30,7 +30,6 @@ LOOK_EVERY_S = 0.1
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 # The databases that Odoo itself would create (web/controllers/database.py, DBNAME_PATTERN).
 _DATABASE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}")
-_NGINX_WORDS = frozenset(("default", "hostnames", "include", "volatile"))
 
 sentences(
     bad_host_name="%(host)s is not a host name: write it in lower case, without a port, each part "
@@ -39,7 +38,6 @@ sentences(
     "routes again.",
     routes_broken="The file of routes %(path)s cannot be read (%(reason)s), so no route was "
     "changed. Run the reconciliation to write it again.",
-    no_route="No route leads from %(host)s to a database.",
 )
 
 
@@ -165,18 +163,6 @@ class Routes:
             check_route(host, route)
         with self._locked():
             self._write(table)
-
-    def write_nginx_map(self, target: Path) -> None:
-        """Write the states as the inside of nginx's ``map $host $fleet_state { … }``.
-
-        The names were checked when they were read. See nginx, ngx_http_map_module: a value that
-        is also a parameter's name is escaped by a backslash.
-        """
-        lines = ["# Written by the hosting server; do not edit."]
-        for host, route in sorted(self.load().items()):
-            escape = "\\" if host in _NGINX_WORDS else ""
-            lines.append(f"{escape}{host} {route.state};")
-        write_whole(target, "\n".join(lines) + "\n")
 
     @contextlib.contextmanager
     def _changed(self) -> Iterator[dict[str, Route]]:
