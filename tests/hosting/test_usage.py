@@ -192,7 +192,7 @@ def test_what_is_not_odoo_or_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_role_that_is_missing_is_no_missing_database(database: str, tmp_path: Path) -> None:
-    stranger = Cluster({"user": "nobody_made_this"})
+    stranger = Cluster({"options": "-c role=nobody_made_this"})
     with pytest.raises(Retryable) as caught:
         usage.measure(stranger, database, tmp_path, sessions={}, answered={})
     assert caught.value.code == "postgres_down"
