@@ -1,4 +1,7 @@
+import json
 import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from unittest.mock import patch
 
 from odoo.tests import tagged
@@ -121,6 +124,54 @@ class TestWaiting(HealthCase):
             self.assertIn("nobody works on: 2", self.waiting()["lost"]["says"])
             self.assertIn("within a minute", self.waiting()["lost"]["todo"])
         self.assertIn("run operations that nobody runs", self.waiting()["lost"]["todo"])
+
+
+@tagged("post_install", "-at_install")
+class TestGate(HealthCase):
+    """Whether the hosted process is there, and keeps its databases apart."""
+
+    def setUp(self):
+        super().setUp()
+        body = self.body = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(json.dumps(body[0]).encode())
+
+            def log_message(self, *_values):
+                pass
+
+        server = self.enterContext(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.shutdown)
+        self.url = f"http://127.0.0.1:{server.server_port}"
+
+    def gate(self, body):
+        self.body[:] = [body]
+        return self.rows()["gate"]
+
+    def test_where_nobody_answers_the_address_is_named(self):
+        row = self.rows()["gate"]
+        self.assertEqual(row["state"], "red")
+        self.assertIn("http://127.0.0.1:1 does not answer", row["says"])
+        self.assertIn("fleet_hosted_url", row["todo"])
+
+    def test_a_process_without_the_gate_is_red_whatever_it_answers(self):
+        self.give_options(FLEET_HOSTED_URL=self.url)
+        for body in ({}, [], "on", {"gate": "off"}):
+            row = self.gate(body)
+            self.assertEqual(row["state"], "red")
+            self.assertIn("without the gate", row["says"])
+
+    def test_the_gate_is_asked_directly_and_what_it_lacks_is_said(self):
+        self.give_options(FLEET_HOSTED_URL=self.url, http_proxy="http://127.0.0.1:1")
+        row = self.gate({"gate": "on", "databases": 3, "error": None})
+        self.assertEqual(row["state"], "green")
+        self.assertIn("serves 3 databases", row["says"])
+        row = self.gate({"gate": "on", "error": {"code": "routes_broken", "message": "No."}})
+        self.assertEqual((row["state"], row["says"]), ("red", "No."))
 
 
 @tagged("post_install", "-at_install")

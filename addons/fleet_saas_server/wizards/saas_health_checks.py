@@ -1,18 +1,14 @@
-import logging
-
-import requests
 from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
 from odoo.tools import config
 
 from .. import settings
+from ..hosting import http_check
 from ..hosting.errors import HostingError
 from ..hosting.health import POSTGRES_MIN
 from ..models.saas_errors import words
 from .saas_health import AMBER, GREEN, GREY, RED
-
-_logger = logging.getLogger(__name__)
 
 GATE_S = 3
 FAILED_DAYS = 7
@@ -151,17 +147,13 @@ class SaasHealth(models.TransientModel):
         title = self.env._("Process of the hosted databases")
         url = self.env["saas.operation"]._get_host().hosted_url
         try:
-            answer = requests.get(f"{url}/fleet/gate", timeout=GATE_S, allow_redirects=False)
-            gate = answer.json() if answer.status_code == 200 else {}
-        except (requests.RequestException, ValueError) as error:
-            _logger.info("the gate at %s does not answer: %s", url, type(error).__name__)
-            gate = {}
-        if gate.get("gate") != "on":
-            says = self.env._("At %s nobody answers for the hosted databases.", url)
+            gate = http_check.gate_state(url, GATE_S)
+        except HostingError as error:
             todo = self.env._(
                 "Start a second Odoo with --load=base,rpc,web,fleet_saas_server, and say where it "
                 "listens: fleet_hosted_url in odoo.conf."
             )
+            says = words(self.env, error.code, error.facts)
             return [self._row("gate", RED, title, says, todo)]
         if gate.get("error"):
             return [self._row("gate", RED, title, str(gate["error"].get("message")))]
