@@ -2,7 +2,7 @@ import { Interaction } from "@web/public/interaction";
 import { registry } from "@web/core/registry";
 import { rpc } from "@web/core/network/rpc";
 
-const PAUSES_MS = { new: 2000, proven: 4000, creating: 250, done: 250 };
+const PAUSES_MS = { new: 2000, proven: 4000, creating: 150, done: 150 };
 const AFTER_ERROR_MS = 3000;
 
 /** Follows the sign-up and leads to the database as soon as it is there. */
