@@ -9,7 +9,7 @@
     "version": "19.0.1.0.0",
     "license": "LGPL-3",
     "depends": ["fleet_databases", "account_payment", "auth_signup", "portal"],
-    "external_dependencies": {"python": ["cryptography", "dnspython", "PyJWT"]},
+    "external_dependencies": {"python": ["Authlib", "cryptography", "dnspython", "PyJWT"]},
     "data": [
         "security/saas_portal_groups.xml",
         "security/ir.model.access.csv",
@@ -71,6 +71,8 @@
         "views/saas_domain_views.xml",
         "views/saas_password_views.xml",
         "wizards/saas_subscription_excess_views.xml",
+        "views/saas_openid_views.xml",
+        "views/saas_openid_templates.xml",
     ],
     "assets": {
         "web.assets_frontend": [

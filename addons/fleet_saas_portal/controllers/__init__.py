@@ -1,1 +1,1 @@
-from . import connect, customer, export, start
+from . import connect, customer, export, openid, start

@@ -66,3 +66,7 @@ from . import saas_server_alone
 from . import saas_plan_policy
 from . import saas_instance_move
 from . import saas_instance_former
+from . import saas_openid_key
+from . import saas_openid_client
+from . import saas_openid_login
+from . import res_users_openid

@@ -11,6 +11,8 @@ LIMITS = {
     "name": {"address": (120, 600), "network": (600, 600)},
     "start": {"address": (10, HOUR), "network": (30, HOUR), "mail": (3, DAY), "total": (300, HOUR)},
     "prove": {"address": (30, HOUR), "network": (120, HOUR)},
+    # Asked by another system for all of its people.
+    "openid": {"address": (1200, 600)},
 }
 KEEP = timedelta(days=2)
 

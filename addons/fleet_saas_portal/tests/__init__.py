@@ -23,6 +23,8 @@ from . import (
     test_monitor,
     test_move,
     test_notice,
+    test_openid,
+    test_openid_client,
     test_operate,
     test_password,
     test_plan_hosting,
