@@ -52,7 +52,7 @@ def unpack(packages, folder):
             raise console.Failure(f"{tool} is not on this machine")
     work = folder / "apt"
     env = _update_lists(work)
-    versions = {package: _version(package, suite, env) for package, suite in packages.items()}
+    versions = _versions(packages, env)
     debs = folder / "debs"
     debs.mkdir()
     wanted = [f"{package}={version}" for package, version in versions.items()]
@@ -145,16 +145,22 @@ def _apt(command, env, cwd=None):
     return result.stdout
 
 
-def _version(package, suite, env):
-    """Return the version of a package in ``suite``, or in the other suite where that one has none that fits."""
-    rows = []
-    for line in _apt(["apt-cache", "madison", package], env).splitlines():
-        _name, version, source = (part.strip() for part in line.split("|"))
+def _versions(packages, env):
+    """Return the version of each package in its suite, or in the other one where that has none that fits."""
+    rows = {package: [] for package in packages}
+    # All by one call: each of them reads the lists of both suites again, for seconds.
+    for line in _apt(["apt-cache", "madison", *packages], env).splitlines():
+        package, version, source = (part.strip() for part in line.split("|"))
         if REQUIRED_VERSION.get(package, "") in version:
-            rows.append((source, version))
-    if rows:
-        return min(rows, key=lambda row: f" {suite}/" not in row[0])[1]
-    raise console.Failure(f"the mirror has no fitting version of the package {package}")
+            rows[package].append((source, version))
+    if missing := [package for package, found in rows.items() if not found]:
+        raise console.Failure(
+            f"the mirror has no fitting version of the package {', '.join(missing)}"
+        )
+    return {
+        package: min(found, key=lambda row: f" {packages[package]}/" not in row[0])[1]
+        for package, found in rows.items()
+    }
 
 
 def _check_links(folder):
