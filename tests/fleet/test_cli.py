@@ -47,7 +47,9 @@ def shell(fleet: HostingFleet) -> Shell:
     return Shell(fleet)
 
 
-def test_with_the_server_running_it_asks_and_follows(fleet: HostingFleet, shell: Shell) -> None:
+def test_with_the_server_running_it_asks_and_follows(
+    fleet: HostingFleet, shell: Shell, tmp_path: Any
+) -> None:
     name, key = own("asked"), "cli-asked-once"
     asking = ("create", name, "--template", "blank", "--key", key, "--json")
     code, output, errors = shell.run(*asking, "--no-wait")
@@ -55,6 +57,9 @@ def test_with_the_server_running_it_asks_and_follows(fleet: HostingFleet, shell:
     (status,) = json.loads(output)
     (again,) = json.loads(shell.do(*asking))
     assert (again["operation"], again["state"]) == (status["operation"], "done")
+    (tmp_path / "any.zip").write_bytes(b"PK")
+    code, _output, errors = shell.run("import", tmp_path / "any.zip", own("other"), "--key", key)
+    assert (code, "was used before" in errors) == (REFUSED, True), errors
     # The server's own process did it.
     ((runner,),) = fleet.rows("SELECT runner FROM saas_operation WHERE key = %s", key)
     assert int(runner.rpartition(":")[2]) not in (0, os.getpid())

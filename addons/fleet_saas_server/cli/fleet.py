@@ -32,7 +32,8 @@ MISUSED = (
 OUTDATED = (
     "The server database is older than these addons: odoo-bin -u fleet_saas_server updates it."
 )
-_UPLOAD = "SELECT request ->> 'upload' AS upload FROM saas_operation WHERE key = %s"
+_UPLOAD = """SELECT request ->> 'upload' AS upload FROM saas_operation
+              WHERE key = %s AND request ->> 'upload' IS NOT NULL"""
 _logger = logging.getLogger(__name__)
 
 

@@ -73,7 +73,7 @@ def follow(
         try:
             with closing(host.cluster.connect(host.server_database)) as connection:
                 reached = time.monotonic()
-                return _watch(host, connection, operation, run, show, wait_for_runner)
+                return _watch(connection, operation, run, show, wait_for_runner)
         except (psycopg2.OperationalError, psycopg2.InterfaceError, HostingError) as error:
             if isinstance(error, HostingError) and not error.retryable:
                 raise
@@ -83,7 +83,6 @@ def follow(
 
 
 def _watch(
-    host: Host,
     connection: Any,
     operation: int,
     run: Callable[[int], str],
@@ -95,7 +94,7 @@ def _watch(
         while not (seen := _look(connection, operation)).ended:
             if show:
                 _draw(seen)
-            if seen.later or _is_held(host, operation, seen):
+            if seen.later or _is_held(connection, operation, seen):
                 idle_since = time.monotonic()
             elif time.monotonic() - idle_since >= PATIENCE_S:
                 _run_turn(run, operation, seen)
@@ -106,12 +105,9 @@ def _watch(
     return seen.state
 
 
-def _is_held(host: Host, operation: int, seen: Seen) -> bool:
-    return any(
-        is_held(host.cluster, host.server_database, number)
-        for number in (operation, seen.waits_for)
-        if number
-    )
+def _is_held(connection: Any, operation: int, seen: Seen) -> bool:
+    with connection.cursor() as cr:
+        return any(is_held(cr, number) for number in (operation, seen.waits_for) if number)
 
 
 def _run_turn(run: Callable[[int], str], operation: int, seen: Seen) -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
-from psycopg2.extensions import connection
+from psycopg2.extensions import connection, cursor
 
 from .engine import Progress
 from .errors import SENTENCES, Cancelled, HostingError, Lost
@@ -336,12 +336,11 @@ class _Cursor:
             raise Lost from error
 
 
-def is_held(cluster: Cluster, database: str, operation: int) -> bool:
-    """Tell whether a living runner holds an operation: its lock can be seen, whoever has it."""
-    with cluster.cursor(database) as cr:
-        cr.execute(
-            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s "
-            "AND objsubid = 2 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-            [OPERATION_SPACE, operation],
-        )
-        return bool(cr.fetchone())
+def is_held(cr: cursor, operation: int) -> bool:
+    """Tell whether a living runner holds an operation of the database of ``cr``: its lock is seen."""
+    cr.execute(
+        "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND objid = %s "
+        "AND objsubid = 2 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        [OPERATION_SPACE, operation],
+    )
+    return bool(cr.fetchone())
