@@ -9,12 +9,14 @@ with HostingServer("life") as server:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
 import shutil
 import sys
 import uuid
+from collections.abc import Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -113,26 +115,27 @@ class HostingServer:
         request = defaults | (request or {})
         plan = KINDS[kind].plan(request)
         key = f"test-{uuid.uuid4()}"
-        row = self.sql(
-            "INSERT INTO saas_operation (kind, target, key, request, sources, state, deadline_s, "
-            "create_date) VALUES (%s, %s, %s, %s, %s, 'queued', %s, now() AT TIME ZONE 'utc') "
-            "RETURNING id",
-            kind,
-            target,
-            key,
-            json.dumps(request),
-            json.dumps(list(sources)),
-            deadline_s or plan.deadline_s,
-        )
-        for sequence, step in enumerate(plan.steps):
-            self.sql(
+        with self._cursor() as cr:
+            cr.execute(
+                "INSERT INTO saas_operation (kind, target, key, request, sources, state, "
+                "deadline_s, create_date) VALUES (%s, %s, %s, %s, %s, 'queued', %s, "
+                "now() AT TIME ZONE 'utc') RETURNING id",
+                [
+                    kind,
+                    target,
+                    key,
+                    json.dumps(request),
+                    json.dumps(list(sources)),
+                    deadline_s or plan.deadline_s,
+                ],
+            )
+            [operation] = cr.fetchone()
+            cr.executemany(
                 "INSERT INTO saas_operation_step (operation_id, sequence, name, state) "
                 "VALUES (%s, %s, %s, 'pending')",
-                row[0][0],
-                sequence,
-                step.name,
+                [[operation, number, step.name] for number, step in enumerate(plan.steps)],
             )
-        return row[0][0]
+        return operation
 
     def start(
         self, operation: int, failpoints: str = "", secrets: dict[str, str] | None = None
@@ -231,7 +234,7 @@ class HostingServer:
         """Return the facts of every database that this server made, by its name in PostgreSQL."""
         return {
             facts.name: facts
-            for facts in self.host.cluster.all_facts()
+            for facts in self.host.cluster.all_facts(sizes=False)
             if facts.mark and facts.mark.server == self.uuid
         }
 
@@ -245,11 +248,17 @@ class HostingServer:
 
     def sql_in(self, database: str, query: str, *values: Any) -> list[tuple]:
         """Run SQL in a database; return its rows."""
-        connection = psycopg2.connect(dbname=database)
+        with self._cursor(database) as cr:
+            cr.execute(query, values or None)
+            return cr.fetchall() if cr.description else []
+
+    @contextlib.contextmanager
+    def _cursor(self, database: str = "") -> Iterator[Any]:
+        """Give a cursor in one transaction, on the server database if no other is named."""
+        connection = psycopg2.connect(dbname=database or self.database)
         try:
             with connection, connection.cursor() as cr:
-                cr.execute(query, values or None)
-                return cr.fetchall() if cr.description else []
+                yield cr
         finally:
             connection.close()
 

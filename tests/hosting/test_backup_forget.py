@@ -33,8 +33,7 @@ class Case:
         self.server, self.name = server, new_name("gone")
         self.uuid = identity or str(uuid.uuid4())
         self.repo = backups.repository(server.folder / "backups" / self.uuid, password=PASSWORD)
-        self.repo.init()
-        backups.cheap(self.repo)
+        backups.make(self.repo)
         for number in ("first-backup", "final-backup"):
             for part in (backup.DUMP, backup.MANIFEST):
                 self.repo.backup_bytes(uuid.uuid4().bytes * 5000, part, backup.tags(number, part))

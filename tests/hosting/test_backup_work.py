@@ -39,9 +39,7 @@ class Case:
             "signing_key": manifest.private_text(self.key),
         }
         server.do("create", self.name, create_request(template, uuid=self.uuid))
-        made = backups.repository(Path(self.location), password=PASSWORD)
-        made.init()
-        backups.cheap(made)
+        backups.make(backups.repository(Path(self.location), password=PASSWORD))
 
     @property
     def read_request(self) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import secrets
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +17,13 @@ from deaths import back, forward, kill
 from life_case import ask, assert_hidden, assert_served, folders, new_name, owned, states
 from making import drop, hidden
 from operations import HostingServer
+from support import backups
 
 from fleetdev import restic
 
 pytestmark = pytest.mark.timeout(280)
 
+PASSWORD = secrets.token_urlsafe(32)
 HASH = "$pbkdf2-sha512$600000$c2FsdHNhbHRzYWx0$" + "A" * 86
 
 
@@ -37,10 +41,11 @@ class Move:
         self.folder = f"{self.uuid}-{secrets.token_hex(4)}"
         self.number = f"20260101-{secrets.token_hex(4)}"
         self.location = str(places / self.folder)
-        self.password = secrets.token_urlsafe(32)
+        self.password = PASSWORD
         self.signing = {one: manifest.new_key(), two: manifest.new_key()}
         one.sql_in(self.name, "UPDATE res_users SET password = %s WHERE id = 2", HASH)
         self.write("before the move")
+        self.package = ""  # as the first server has handed it over
 
     def write(self, value: str) -> None:
         self.one.sql_in(
@@ -120,6 +125,10 @@ class Move:
         assert outcome == "done", (server.error(operation), server.last_error)
         return server.evidence(operation)
 
+    def prepare(self) -> None:
+        """Have the repository already; restic takes seconds to make one."""
+        backups.make(backups.repository(Path(self.location), password=self.password))
+
     def hand_over(self) -> str:
         """Have the first server hand it over; return the package."""
         evidence = self.do(self.one, "hand_over", self.hand_over_request())
@@ -150,6 +159,14 @@ class Move:
         made = Repository(self.location, self.password, binary=self.one.host.restic)
         return {tag for each in made.snapshots() for tag in each.tags if tag.startswith("backup=")}
 
+    def drop(self, *servers: HostingServer) -> None:
+        """Drop what a test has made of it, on both servers if no other is said."""
+        servers = servers or (self.one, self.two)
+        for server in servers:
+            drop(server, *owned(server, self.uuid))
+        for server in servers:
+            drop(server, self.name)
+
     def value(self) -> list[tuple]:
         return self.two.sql_in(
             self.name, "SELECT value FROM ir_config_parameter WHERE key = 'test.value'"
@@ -166,14 +183,48 @@ def servers() -> Iterator[tuple[HostingServer, HostingServer]]:
 
 
 @pytest.fixture
-def move(servers, tmp_path) -> Iterator[Move]:
-    made = Move(*servers, tmp_path)
+def fresh(servers, tmp_path) -> Iterator[Move]:
+    """A database with nothing in the place yet where the repository of its move will be."""
+    with nothing_left(servers):
+        made = Move(*servers, tmp_path)
+        yield made
+        made.drop()
+
+
+@pytest.fixture
+def move(fresh) -> Move:
+    fresh.prepare()
+    return fresh
+
+
+@pytest.fixture(scope="module")
+def handed_once(servers, tmp_path_factory) -> Iterator[Move]:
+    made = Move(*servers, tmp_path_factory.mktemp("handed"))
+    made.prepare()
+    made.package = made.hand_over()
+    shutil.copytree(made.location, f"{made.location}.kept")
     yield made
+    made.drop()
+
+
+@pytest.fixture
+def handed(servers, handed_once) -> Iterator[Move]:
+    """A database that was handed over, for what changes nothing but the second server and the repository."""
+    shutil.rmtree(handed_once.location)
+    shutil.copytree(f"{handed_once.location}.kept", handed_once.location)
+    with nothing_left(servers):
+        yield handed_once
+        handed_once.drop(servers[1])
+    assert_hidden(servers[0], handed_once.name, handed_once.uuid)
+
+
+@contextlib.contextmanager
+def nothing_left(servers: tuple[HostingServer, HostingServer]) -> Iterator[None]:
+    """Check that neither server has more hidden databases, folders and dumps than before."""
+    before = [hidden(server) for server in servers]
+    yield
+    assert [hidden(server) for server in servers] == before
     for server in servers:
-        drop(server, *owned(server, made.uuid))
-    for server in servers:
-        drop(server, made.name)
-        assert hidden(server) == set()
         assert not list((server.host.work_dir / "staging").glob("*"))
 
 
@@ -195,7 +246,7 @@ def assert_stayed(move: Move) -> None:
     assert hidden(move.two) == set()
 
 
-def test_a_database_moves_with_its_identity_logins_files_and_rows(move):
+def test_a_database_moves_with_its_identity_logins_files_and_rows(fresh):
     def facts(server: HostingServer, name: str) -> list[tuple]:
         rows = server.sql_in(
             name,
@@ -210,34 +261,34 @@ def test_a_database_moves_with_its_identity_logins_files_and_rows(move):
     def attached(server: HostingServer, name: str) -> set[tuple]:
         return set(server.sql_in(name, "SELECT id, store_fname FROM ir_attachment"))
 
-    before, rows = facts(move.one, move.name), attached(move.one, move.name)
-    files = {path.name for path in move.one.host.filestore(move.name).glob("*/*")}
-    package = move.hand_over()
-    assert_hidden(move.one, move.name, move.uuid)
-    assert "moved to another server" in ask(move.one, move.name).text
-    evidence = move.take_over(package)
-    assert_moved(move)
-    assert facts(move.two, move.name) == before
+    before, rows = facts(fresh.one, fresh.name), attached(fresh.one, fresh.name)
+    files = {path.name for path in fresh.one.host.filestore(fresh.name).glob("*/*")}
+    package = fresh.hand_over()
+    assert_hidden(fresh.one, fresh.name, fresh.uuid)
+    assert "moved to another server" in ask(fresh.one, fresh.name).text
+    evidence = fresh.take_over(package)
+    assert_moved(fresh)
+    assert facts(fresh.two, fresh.name) == before
     assert before[0][2] == HASH
     # Its first page has made the style sheets of the new address.
-    assert rows <= attached(move.two, move.name)
-    assert files <= {path.name for path in move.two.host.filestore(move.name).glob("*/*")}
-    assert move.value() == [("before the move",)]
+    assert rows <= attached(fresh.two, fresh.name)
+    assert files <= {path.name for path in fresh.two.host.filestore(fresh.name).glob("*/*")}
+    assert fresh.value() == [("before the move",)]
     assert evidence["load"]["rows"] > 1000
     assert evidence["first_request"]["path"] == "/web/login"
-    assert folders(move.two, move.name) == {move.name}
+    assert folders(fresh.two, fresh.name) == {fresh.name}
 
 
-def test_the_next_owner_reads_its_first_backup_with_its_own_key_alone(move):
+def test_the_next_owner_reads_its_first_backup_with_its_own_key_alone(handed):
     from hosting import manifest, restore
     from hosting.restic import Repository
 
-    assert move.take_over(move.hand_over())["sign"] == {"signed": True}
-    made = Repository(move.location, move.password, binary=move.one.host.restic)
-    key = move.signing[move.two].public_key()
-    assert restore.fetch_manifest(made, move.number, [key]).manifest.uuid == move.uuid
-    assert move.backups() == {f"backup={move.number}"}, "the state saved ahead is forgotten"
-    assert manifest.public_pem(key) != manifest.public_pem(move.signing[move.one])
+    assert handed.take_over(handed.package)["sign"] == {"signed": True}
+    made = Repository(handed.location, handed.password, binary=handed.one.host.restic)
+    key = handed.signing[handed.two].public_key()
+    assert restore.fetch_manifest(made, handed.number, [key]).manifest.uuid == handed.uuid
+    assert handed.backups() == {f"backup={handed.number}"}, "the state saved ahead is forgotten"
+    assert manifest.public_pem(key) != manifest.public_pem(handed.signing[handed.one])
 
 
 # --- killed
@@ -253,16 +304,16 @@ def test_the_next_owner_reads_its_first_backup_with_its_own_key_alone(move):
         package=("move.ahead_forgotten",),
     ),
 )
-def test_a_hand_over_killed_anywhere_is_finished(move, places):
+def test_a_hand_over_killed_anywhere_is_finished(fresh, places):
     from hosting import handover
 
-    operation = move.one.submit("hand_over", move.name, move.hand_over_request())
-    kill(lambda number, points: move.run(move.one, number, points), operation, places)
-    assert move.run(move.one, operation) == "done", move.one.error(operation)
-    assert_hidden(move.one, move.name, move.uuid)
-    package = move.one.evidence(operation)["package"]["package"]
-    assert handover.unseal(package, move.key).uuid == move.uuid
-    assert move.backups() == {f"backup={move.number}"}
+    operation = fresh.one.submit("hand_over", fresh.name, fresh.hand_over_request())
+    kill(lambda number, points: fresh.run(fresh.one, number, points), operation, places)
+    assert fresh.run(fresh.one, operation) == "done", fresh.one.error(operation)
+    assert_hidden(fresh.one, fresh.name, fresh.uuid)
+    package = fresh.one.evidence(operation)["package"]["package"]
+    assert handover.unseal(package, fresh.key).uuid == fresh.uuid
+    assert fresh.backups() == {f"backup={fresh.number}"}
 
 
 @pytest.mark.parametrize(
@@ -277,12 +328,14 @@ def test_a_hand_over_killed_anywhere_is_finished(move, places):
         sign=("move.signed",),
     ),
 )
-def test_a_take_over_killed_anywhere_is_finished_once(move, places):
-    operation = move.two.submit("take_over", move.name, move.take_over_request(move.hand_over()))
-    kill(lambda number, points: move.run(move.two, number, points), operation, places)
-    assert move.run(move.two, operation) == "done", move.two.error(operation)
-    assert_moved(move)
-    assert move.value() == [("before the move",)]
+def test_a_take_over_killed_anywhere_is_finished_once(handed, places):
+    operation = handed.two.submit(
+        "take_over", handed.name, handed.take_over_request(handed.package)
+    )
+    kill(lambda number, points: handed.run(handed.two, number, points), operation, places)
+    assert handed.run(handed.two, operation) == "done", handed.two.error(operation)
+    assert_moved(handed)
+    assert handed.value() == [("before the move",)]
 
 
 @pytest.mark.parametrize(
@@ -301,12 +354,12 @@ def test_a_taking_back_killed_anywhere_is_finished(move, places):
 
 
 @pytest.mark.parametrize("step", ["ahead", "hide", "package"])
-def test_a_hand_over_that_fails_leaves_the_database_open_and_no_repository(move, step):
-    operation = move.one.submit("hand_over", move.name, move.hand_over_request())
-    assert move.run(move.one, operation, f"hand_over.{step}.after=error") == "failed"
-    assert move.one.error(operation)[0] == "failpoint"
-    assert_stayed(move)
-    assert not Path(move.location).exists()
+def test_a_hand_over_that_fails_leaves_the_database_open_and_no_repository(fresh, step):
+    operation = fresh.one.submit("hand_over", fresh.name, fresh.hand_over_request())
+    assert fresh.run(fresh.one, operation, f"hand_over.{step}.after=error") == "failed"
+    assert fresh.one.error(operation)[0] == "failpoint"
+    assert_stayed(fresh)
+    assert not Path(fresh.location).exists()
 
 
 @pytest.mark.parametrize("place", ["load.after", "claim.after", "first_request.before"])
@@ -330,31 +383,35 @@ def test_a_take_over_killed_while_it_is_undone_leaves_nothing(move, places):
     assert_stayed(move)
 
 
-def test_what_fails_after_the_first_page_leaves_it_open(move):
-    operation = move.two.submit("take_over", move.name, move.take_over_request(move.hand_over()))
-    assert move.run(move.two, operation, "take_over.sign.before=error") == "failed"
-    assert move.two.steps(operation)["first_request"] == "done"
-    assert_moved(move)
-    assert move.refused(move.one, "take_back", move.take_back_request()) == "handover_claimed"
-    assert_moved(move)
+def test_what_fails_after_the_first_page_leaves_it_open(handed):
+    operation = handed.two.submit(
+        "take_over", handed.name, handed.take_over_request(handed.package)
+    )
+    assert handed.run(handed.two, operation, "take_over.sign.before=error") == "failed"
+    assert handed.two.steps(operation)["first_request"] == "done"
+    assert_moved(handed)
+    assert handed.refused(handed.one, "take_back", handed.take_back_request()) == "handover_claimed"
+    assert_moved(handed)
 
 
 # --- never twice
 
 
-def test_what_has_answered_there_is_neither_undone_nor_taken_back(move):
-    operation = move.two.submit("take_over", move.name, move.take_over_request(move.hand_over()))
-    assert move.run(move.two, operation, "take_over.first_request.after=error") == "failed"
-    assert_moved(move)
-    assert move.refused(move.one, "take_back", move.take_back_request()) == "handover_claimed"
-    assert_moved(move)
+def test_what_has_answered_there_is_neither_undone_nor_taken_back(handed):
+    operation = handed.two.submit(
+        "take_over", handed.name, handed.take_over_request(handed.package)
+    )
+    assert handed.run(handed.two, operation, "take_over.first_request.after=error") == "failed"
+    assert_moved(handed)
+    assert handed.refused(handed.one, "take_back", handed.take_back_request()) == "handover_claimed"
+    assert_moved(handed)
 
 
-def test_what_the_other_server_has_opened_is_not_taken_back(move):
-    move.take_over(move.hand_over())
-    assert move.refused(move.one, "take_back", move.take_back_request()) == "handover_claimed"
-    assert_moved(move)
-    assert list(move.marks()) == ["handover=claim"], "the refusal leaves nothing"
+def test_what_the_other_server_has_opened_is_not_taken_back(handed):
+    handed.take_over(handed.package)
+    assert handed.refused(handed.one, "take_back", handed.take_back_request()) == "handover_claimed"
+    assert_moved(handed)
+    assert list(handed.marks()) == ["handover=claim"], "the refusal leaves nothing"
 
 
 def test_what_was_taken_back_is_not_taken_over_however_late(move):
@@ -374,16 +431,16 @@ def test_what_was_taken_back_is_not_taken_over_however_late(move):
     assert_stayed(move)
 
 
-def test_of_two_at_the_same_moment_none_goes_on_over_the_other(move):
+def test_of_two_at_the_same_moment_none_goes_on_over_the_other(handed):
     """Each has written its mark before it looks for the other's: both give way, none is open twice."""
-    over = move.two.submit("take_over", move.name, move.take_over_request(move.hand_over()))
-    assert move.run(move.two, over, "move.claimed=kill") == "killed"
-    taken = move.one.submit("take_back", move.name, move.take_back_request())
-    assert move.run(move.one, taken) == "failed"
-    assert move.one.error(taken)[0] == "handover_claimed"
-    assert_hidden(move.one, move.name, move.uuid)
-    assert move.run(move.two, over) == "done"
-    assert_moved(move)
+    over = handed.two.submit("take_over", handed.name, handed.take_over_request(handed.package))
+    assert handed.run(handed.two, over, "move.claimed=kill") == "killed"
+    taken = handed.one.submit("take_back", handed.name, handed.take_back_request())
+    assert handed.run(handed.one, taken) == "failed"
+    assert handed.one.error(taken)[0] == "handover_claimed"
+    assert_hidden(handed.one, handed.name, handed.uuid)
+    assert handed.run(handed.two, over) == "done"
+    assert_moved(handed)
 
 
 def test_a_server_that_could_not_remove_it_keeps_its_claim(move):
@@ -407,12 +464,11 @@ def test_by_force_it_comes_back_from_a_server_that_is_gone(move):
     assert move.run(move.two, over, "take_over.publish.before=error") == "failed"
 
 
-def test_a_database_that_is_there_is_not_taken_over_again(move):
-    package = move.hand_over()
-    request = move.take_over_request(package)
-    move.take_over(package)
-    assert move.refused(move.two, "take_over", request) == "identity_here"
-    assert_moved(move)
+def test_a_database_that_is_there_is_not_taken_over_again(handed):
+    request = handed.take_over_request(handed.package)
+    handed.take_over(handed.package)
+    assert handed.refused(handed.two, "take_over", request) == "identity_here"
+    assert_moved(handed)
 
 
 def test_a_name_that_the_other_server_has_is_refused_and_kept(move, servers):

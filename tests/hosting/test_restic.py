@@ -11,7 +11,7 @@ import time
 import pytest
 from hosting import children, restic
 from hosting.errors import HostingError, Retryable
-from support.backups import PASSWORD, cheap, packs, repository
+from support.backups import PASSWORD, cheap, make, packs, repository
 
 from fleetdev import restic as program
 
@@ -100,8 +100,7 @@ def test_the_command_gets_its_environment_and_not_the_repositorys_password(tmp_p
     from hosting import digest_child
 
     repo = repository(tmp_path / "repo")
-    repo.init()
-    cheap(repo)
+    make(repo)
     script = [sys.executable, "-I", "-S", digest_child.__file__, str(tmp_path / "side"), "env"]
     saved = repo.backup_stdin(script, "environment", TAGS, env={"PGHOST": "here"})
     blocks = []
@@ -179,8 +178,7 @@ def test_the_snapshots_are_listed_and_the_repository_is_found_while_a_check_hold
 
 def test_forgotten_snapshots_give_their_room_back(tmp_path):
     repo = repository(tmp_path / "repo")
-    repo.init()
-    cheap(repo)
+    make(repo)
     kept = repo.backup_bytes(b"keep me", "kept", TAGS)
     gone = repo.backup_bytes(os.urandom(3_000_000), "gone", TAGS)
     assert repo.stats()["bytes"] > 3_000_000

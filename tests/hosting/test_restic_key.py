@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import secrets
+import shutil
 import time
 from pathlib import Path
 
@@ -15,11 +17,19 @@ from support.backups import repository, restic_directly
 TAGS = ["part=test"]
 
 
-@pytest.fixture
-def repo(tmp_path):
-    made = repository(tmp_path / "repo", password=secrets.token_urlsafe(32))
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("first")
+    made = repository(folder / "repo", password=secrets.token_urlsafe(32))
     assert made.init()
     return made
+
+
+@pytest.fixture
+def repo(first, tmp_path):
+    """Return a copy of a new repository: restic takes seconds to make one."""
+    shutil.copytree(first.location, tmp_path / "repo")
+    return dataclasses.replace(first, location=str(tmp_path / "repo"))
 
 
 def keys(repo) -> list[Path]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import datetime
+import functools
 import hashlib
 import json
 import os
 import secrets
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +62,25 @@ def cheap(repo: Repository) -> Repository:
     path.with_name(hashlib.sha256(content).hexdigest()).write_bytes(content)
     path.unlink()
     return repo
+
+
+def make(repo: Repository) -> None:
+    """Have a local repository: a copy of an empty one, the same for all with this password.
+
+    restic tries out for seconds how slow a key can be whenever it makes one.
+    """
+    shutil.copytree(_empty(repo.password), repo.location)
+
+
+@functools.cache
+def _empty(password: str) -> str:
+    folder = tempfile.TemporaryDirectory(prefix="fleet-restic-")
+    atexit.register(folder.cleanup)
+    made = repository(Path(folder.name) / "empty", password=password)
+    made.init()
+    if not restic_key.find(made.location):
+        cheap(made)
+    return made.location
 
 
 def rewrapped(content: bytes, password: str) -> bytes:
@@ -199,8 +221,7 @@ def odoo_database(folder: Path, name: str, files: int = CONTENTS) -> Iterator[Ca
         with tools.cluster.cursor(database) as cr:
             for number in range(files):
                 case.attach(f"content {number} of {name}\n".encode() * 50, cr)
-        case.repo.init()
-        cheap(case.repo)
+        make(case.repo)
         yield case
     finally:
         postgres.drop(database)
