@@ -7,6 +7,9 @@ import time
 from . import chromium, console, databases, odoo_log, odoo_run, paths, postgres, shell
 from .results import Result
 
+# Installed beside the addon: otherwise Odoo generates all of its own bundles before the tests.
+BUNDLES = "fleet_test_bundles"
+
 
 def run(addon, tags=None, install=None, template="base", keep=False, allowed=()):
     """Install ``addon`` in a copy of the template with its tests; return a `Result`.
@@ -21,7 +24,7 @@ def run(addon, tags=None, install=None, template="base", keep=False, allowed=())
     try:
         databases.copy(source, database)
         with console.step(f"Testing the addon {addon}", lambda: _last_test(log)):
-            code = _odoo(install or addon, tags or f"/{addon}", database, log)
+            code = _odoo(install or f"{addon},{BUNDLES}", tags or f"/{addon}", database, log)
     finally:
         if not keep:
             databases.drop(database)

@@ -27,7 +27,7 @@ def rewrite():
 
 
 def _addons():
-    folders = (paths.ADDONS, paths.DEMO_ADDONS, paths.LINT_ADDONS)
+    folders = (paths.ADDONS, paths.DEMO_ADDONS, paths.LINT_ADDONS, paths.TEST_ADDONS)
     return [
         str(path.parent) for folder in folders for path in sorted(folder.glob("*/__manifest__.py"))
     ]

@@ -24,7 +24,7 @@ def addons_path():
     """Return the folders of addons: Odoo's own where they are apart, and ours."""
     own = [
         str(path)
-        for path in (paths.ADDONS, paths.DEMO_ADDONS, paths.LINT_ADDONS)
+        for path in (paths.ADDONS, paths.DEMO_ADDONS, paths.LINT_ADDONS, paths.TEST_ADDONS)
         if any(path.glob("*/__manifest__.py"))
     ]
     return ",".join([*odoo_source.read()["addons_path"], *own])

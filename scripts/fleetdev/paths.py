@@ -7,6 +7,7 @@ SCRIPTS = ROOT / "scripts"
 ADDONS = ROOT / "addons"
 DEMO_ADDONS = SCRIPTS / "demo_addons"
 LINT_ADDONS = SCRIPTS / "lint_addons"
+TEST_ADDONS = SCRIPTS / "test_addons"
 TESTS = ROOT / "tests"
 REQUIREMENTS = SCRIPTS / "requirements"
 
