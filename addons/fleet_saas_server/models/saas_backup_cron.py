@@ -33,29 +33,46 @@ class SaasBackup(models.Model):
         """Return the databases whose next backup is due, the most overdue first."""
         now = fields.Datetime.now()
         databases = self.env["saas.database"].search([("state", "in", ("active", "suspended"))])
-        times = {database: self._get_next_time(database) for database in databases}
+        times = self._get_next_times(databases)
         due = [database for database, time in times.items() if time <= now]
         return sorted(due, key=lambda database: times[database])
 
     @api.model
-    def _get_next_time(self, database):
-        """Return when the next backup is due: by the policy, staggered by name, later after failures."""
-        policy = database._get_backup_policy()
-        mine = Domain("database_id", "=", database.id)
-        good = self.search(mine & Domain("state", "in", ("verified", "forgotten")), limit=1)
-        since = good.taken_at or fields.Datetime.from_string("2000-01-01 00:00:00")
-        interval = policy.every_hours * 60
-        if good:
+    def _get_next_times(self, databases):
+        """Return when the next backup of each database is due.
+
+        By its policy, staggered by name, and later after failures.
+        """
+        mine = Domain("database_id", "in", databases.ids)
+        good = mine & Domain("state", "in", ("verified", "forgotten"))
+        latest = dict(self._read_group(good, ["database_id"], ["taken_at:max"]))
+        failed = mine & Domain("state", "=", "failed")
+        failures = dict(self._read_group(failed, ["database_id"], ["taken_at:array_agg"]))
+        return {
+            database: self._get_next_time(
+                database, latest.get(database), failures.get(database, ())
+            )
+            for database in databases
+        }
+
+    @api.model
+    def _get_next_time(self, database, latest, failures):
+        """Return when the next backup of a database is due.
+
+        :param datetime latest: of its latest good backup, None without one
+        :param failures: when backups of it have failed
+        """
+        next_time = since = latest or fields.Datetime.from_string("2000-01-01 00:00:00")
+        if latest:
+            interval = database._get_backup_policy().every_hours * 60
             # The slot of this name in the interval, so that not all begin at the same minute.
             slot = int(hashlib.sha256(database.uuid.encode()).hexdigest()[:8], 16) % interval
             minutes = int(since.timestamp() // 60)
             next_time = fields.Datetime.add(since, minutes=(slot - minutes) % interval or interval)
-        else:
-            next_time = since
-        failed = self.search(mine & Domain("state", "=", "failed") & Domain("taken_at", ">", since))
+        failed = [time for time in failures if time > since]
         if failed:
             wait = BACK_OFF_MINUTES * 2 ** min(len(failed) - 1, BACK_OFF_DOUBLINGS)
-            next_time = max(next_time, fields.Datetime.add(failed[0].taken_at, minutes=wait))
+            next_time = max(next_time, fields.Datetime.add(max(failed), minutes=wait))
         return next_time
 
     @api.model

@@ -27,6 +27,8 @@ class SaasOperation(models.Model):
 
     _inherit = "saas.operation"
 
+    _record_idx = models.Index("(res_model, res_id)")
+
     def _enqueue(self):
         """Have the operations run as soon as this transaction commits."""
         for operation in self:

@@ -99,19 +99,33 @@ class TestBackup(TransactionCase):
         )
 
     def test_backups_are_staggered_and_wait_longer_after_each_failure(self):
-        backups = self.env["saas.backup"]
         now = fields.Datetime.now()
-        self.assertLess(backups._get_next_time(self.database), now)
+        self.assertLess(self.next_time(), now)
         self.backup("good-backup", taken_at=now)
-        due = backups._get_next_time(self.database)
+        due = self.next_time()
         self.assertGreater(due, now)
         self.assertLessEqual(due, fields.Datetime.add(now, hours=6, minutes=1))
         later = fields.Datetime.add(now, minutes=1)
         for number in range(5):
             self.backup(f"bad-backup-{number}", state="failed", taken_at=later)
-        self.assertGreaterEqual(
-            backups._get_next_time(self.database), fields.Datetime.add(later, minutes=320)
-        )
+        self.assertGreaterEqual(self.next_time(), fields.Datetime.add(later, minutes=320))
+        # One that succeeds makes them forgotten; those before a success never counted.
+        self.backup("next-backup", taken_at=fields.Datetime.add(now, minutes=2))
+        self.assertLessEqual(self.next_time(), fields.Datetime.add(now, hours=6, minutes=3))
+
+    def test_looking_for_what_is_due_takes_few_queries_for_many_databases(self):
+        policy = self.database._get_backup_policy()
+        for number in range(20):
+            name = f"many-{number}"
+            values = {"name": name, "uuid": name, "state": "active", "backup_policy_id": policy.id}
+            self.database.copy(values)
+        self.env.flush_all()
+        self.env.invalidate_all()
+        with self.assertQueryCount(10):
+            self.assertGreaterEqual(len(self.env["saas.backup"]._get_due()), 20)
+
+    def next_time(self):
+        return self.env["saas.backup"]._get_next_times(self.database)[self.database]
 
     @mute_logger("odoo.addons.fleet_saas_server.models.saas_operation_run")
     def test_a_database_whose_backups_cannot_be_read_back_holds_up_no_other(self):
