@@ -7,6 +7,7 @@ from ..hosting.journal import ACTIVE
 
 # So many scheduled backups wait at a time: what somebody asks for never stands behind hundreds.
 AT_ONCE = 20
+LOOK_BACK_DAYS = {"verify": 1, "drill": 90}  # the longest that a policy allows between two
 BACK_OFF_MINUTES = 20
 BACK_OFF_DOUBLINGS = 6
 
@@ -102,7 +103,12 @@ class SaasBackup(models.Model):
     @api.model
     def _ask_for_all(self, kind):
         verified = self._read_group([("state", "=", "verified")], ["database_id"])
-        wanted = [database for (database,) in verified if self._is_wanted(kind, database)]
+        asked = self._get_last_asked(kind)
+        wanted = [
+            database
+            for (database,) in verified
+            if self._is_wanted(kind, database, asked.get(database))
+        ]
         cron = self.env["ir.cron"]
         cron._commit_progress(remaining=len(wanted))
         for database in wanted:
@@ -119,11 +125,32 @@ class SaasBackup(models.Model):
         return Domain("kind", "=", kind) & (on_backups | itself)
 
     @api.model
-    def _is_wanted(self, kind, database):
-        """Tell whether a database is due for ``verify`` (20 hours) or ``drill`` (by its policy)."""
-        policy = database._get_backup_policy()
-        hours = 20 if kind == "verify" else policy.drill_days * 24 - 4
+    def _get_last_asked(self, kind):
+        """Return when ``kind`` was last asked for, and not in vain, of each database."""
+        since = fields.Datetime.subtract(fields.Datetime.now(), days=LOOK_BACK_DAYS[kind])
+        domain = Domain("kind", "=", kind) & Domain("create_date", ">", since)
+        found = (
+            self.env["saas.operation"]
+            .sudo()
+            .search(domain & Domain("state", "in", (*ACTIVE, "done")), order="create_date")
+        )
+        on_backups = found.filtered(lambda one: one.res_model == self._name)
+        backups = self.browse(on_backups.mapped("res_id")).exists()
+        owners = {backup.id: backup.database_id for backup in backups}
+        asked = {}
+        for operation in found:
+            database = self.env["saas.database"].browse(operation.res_id)
+            if operation.res_model == self._name:
+                database = owners.get(operation.res_id)
+            asked[database] = operation.create_date
+        return asked
+
+    @api.model
+    def _is_wanted(self, kind, database, asked):
+        """Tell whether a database is due for ``verify`` (20 hours) or ``drill`` (by its policy).
+
+        :param datetime asked: when it was last asked for, None for never
+        """
+        hours = 20 if kind == "verify" else database._get_backup_policy().drill_days * 24 - 4
         limit = fields.Datetime.subtract(fields.Datetime.now(), hours=hours)
-        recent = self._get_operations_domain(kind, database)
-        recent &= Domain("create_date", ">", limit) & Domain("state", "in", (*ACTIVE, "done"))
-        return not self.env["saas.operation"].sudo().search_count(recent, limit=1)
+        return not asked or asked <= limit

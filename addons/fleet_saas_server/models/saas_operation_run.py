@@ -27,8 +27,6 @@ class SaasOperation(models.Model):
 
     _inherit = "saas.operation"
 
-    _record_idx = models.Index("(res_model, res_id)")
-
     def _enqueue(self):
         """Have the operations run as soon as this transaction commits."""
         for operation in self:
