@@ -289,3 +289,58 @@ def test_a_page_of_the_database_is_kept_as_it_was_given(path: str) -> None:
 
 def test_every_error_has_a_sentence_of_its_own() -> None:
     assert len(set(SENTENCES.values())) == len(SENTENCES)
+
+
+def test_an_error_stays_on_one_short_line() -> None:
+    text = str(TrustError("bad_claims", claim="a\r\n2026-01-01 INFO forged\x1b[2J" + "x" * 500))
+    assert text.isprintable() and len(text) < 400
+
+
+def test_headers_that_are_no_texts_or_deep_are_refused_without_a_traceback() -> None:
+    for kid in (["k1"], {"k1": 1}, 1):
+        refused("bad_header", token=sign(LEAST, kid=kid))
+    _head, body, signature = sign(LEAST).split(".")
+    deep = part(b'{"a":' * 9_000 + b"1" + b"}" * 9_000)
+    refused("bad_header", token=f"{deep}.{body}.{signature}")
+    with pytest.raises(TrustError):
+        read_keys('{"keys":' + "[" * 100_000)
+
+
+def test_a_huge_document_is_not_even_read() -> None:
+    refused("not_a_token", plan="x" * 100_000)
+
+
+@pytest.mark.parametrize("claim", LEAST)
+def test_a_document_without_one_of_its_claims_is_refused(claim: str) -> None:
+    refused("bad_claims", token=sign({name: LEAST[name] for name in LEAST if name != claim}))
+
+
+@pytest.mark.parametrize(
+    "upgrade", ["@evil.example/", ".evil.example/", ":80@evil.example", "//evil.example", "x"]
+)
+def test_the_page_of_the_plan_is_one_of_the_portal(upgrade: str) -> None:
+    portal = {"url": "https://portal.example.com", "upgrade": upgrade}
+    assert read(portal=portal).portal.upgrade == "https://portal.example.com/odoo"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https:///evil.example",
+        "https://\\evil.example",
+        "https://portal.example.com/a b",
+        "https://portal.example.com/\n",
+        "https://portal.example.com/\u202e",
+        "javascript:alert(1)//https://portal.example.com",
+        "https://[portal",
+    ],
+)
+def test_a_portal_whose_address_is_none_is_left_out(url: str) -> None:
+    assert read(portal={"url": url}).portal is None
+
+
+def test_a_notice_waits_for_its_start_and_goes_at_its_end() -> None:
+    times = {"start": "2026-05-01T08:00:00", "end": "2026-05-01T10:00:00"}
+    [notice] = read(notices=[{"id": "n", "kind": "news", "text": "x", **times}]).notices
+    for hour, due in ((7, False), (8, True), (9, True), (10, False)):
+        assert notice.is_due(datetime(2026, 5, 1, hour)) is due

@@ -109,3 +109,19 @@ def test_a_ticket_without_one_of_its_claims_is_refused(claim: str) -> None:
 
 def test_a_huge_ticket_is_not_even_read() -> None:
     refused("not_a_token", sign(reason="x" * 8000))
+
+
+@pytest.mark.parametrize("until", ["tomorrow", True, 0, -1, NOW + 0.5, [NOW]])
+def test_an_end_of_the_session_that_is_none_is_refused(until: Any) -> None:
+    refused("bad_claims", sign(until=until))
+    assert read(sign(until=NOW + 600)).until == NOW + 600
+
+
+def test_an_end_beyond_all_time_is_refused_without_a_traceback() -> None:
+    refused("bad_claims", sign(exp=float("inf")))
+    refused("bad_claims", sign(iat=float("inf")))
+
+
+@pytest.mark.parametrize("evil", ["//evil.example", "https://evil.example", "javascript:alert(1)"])
+def test_a_ticket_leads_nowhere_else(evil: str) -> None:
+    assert read(sign(redirect=evil)).redirect == "/odoo"
