@@ -1,6 +1,6 @@
 import re
 
-from odoo.tests import BaseCase, tagged
+from odoo.tests import BaseCase, TransactionCase, tagged
 from odoo.tools import file_open
 
 from ..hosting.kinds import KINDS
@@ -21,6 +21,21 @@ class TestReadme(BaseCase):
         }
         expected = {kind.name: (_target(kind), _arguments(kind)) for kind in _public()}
         self.assertEqual(found, expected)
+
+
+@tagged("post_install", "-at_install")
+class TestReadmeActions(TransactionCase):
+    def test_every_scheduled_action_is_listed_with_its_rhythm(self):
+        with file_open("fleet_saas_server/readme/CONFIGURE.md") as readme:
+            rows = re.findall(r"^\| (Hosting: [^|]+) \| ([^|]+) \|", readme.read(), re.MULTILINE)
+        actions = self.env["ir.cron"].with_context(active_test=False, lang="en_US")
+        found = actions.search([("cron_name", "like", "Hosting: %")])
+        self.assertEqual(dict(rows), {each.cron_name: _rhythm(each) for each in found})
+
+
+def _rhythm(action):
+    unit = action.interval_type.removesuffix("s")
+    return unit if action.interval_number == 1 else f"{action.interval_number} {unit}s"
 
 
 def _public():
