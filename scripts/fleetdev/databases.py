@@ -17,6 +17,7 @@ TEMPLATES = {
     "legacy": ("client", ("fleet_demo_legacy",)),
     "portal": ("base", ("fleet_databases",)),
     "server": ("base", ("queue_job", "fleet_saas_server")),
+    "server_users": ("server", ()),
     "saas": ("account", ("fleet_databases", "fleet_saas_portal")),
     "hosted": ("tiny", ("fleet_saas_client",)),
     "hosted_account": ("client_account", ("fleet_saas_client",)),
@@ -33,6 +34,14 @@ TEMPLATES = {
     ),
 }
 PREPARE = {
+    # Who asks a server in the tests: the users of a portal and of somebody without any group of ours.
+    "server_users": """
+groups = {"agent": "fleet_saas_server.group_hosting_agent", "outsider": "base.group_user"}
+for login, group in groups.items():
+    values = {"name": login, "login": login, "group_ids": [(6, 0, env.ref(group).ids)]}
+    env["res.users"].with_context(no_reset_password=True).create(values)
+env.cr.commit()
+""",
     "account": """
 company = env.ref("base.main_company")
 company.country_id = company.country_id or env.ref("base.us")
@@ -41,6 +50,26 @@ if not company.chart_template:
 env.cr.commit()
 """,
 }
+# The bundles that a browser loads; Odoo would make them in every copy anew, for seconds each.
+BUNDLES = {
+    "server_users": (
+        "web.assets_frontend",
+        "web.assets_frontend_minimal",
+        "web.assets_frontend_lazy",
+        "web.assets_web",
+        "web.assets_web_print",
+        "web.assets_emoji",
+        "bus.websocket_worker_assets",
+        "web_tour.interactive",
+    ),
+}
+BUNDLE = """
+for name in %s:
+    bundle = env["ir.qweb"]._get_asset_bundle(name, css=True, js=True)
+    bundle.js()
+    bundle.css()
+env.cr.commit()
+"""
 
 
 def templates(*names):
@@ -78,10 +107,16 @@ def _version(name):
     identity = files.digest(
         odoo_source.read()["identity"],
         _version(parent) if parent else "",
-        PREPARE.get(name, ""),
+        _preparation(name),
         *map(_module_identity, modules),
     )[:8]
     return f"{postgres.prefix()}tpl_{name}_{identity}"
+
+
+def _preparation(name):
+    """Return what is done in a template after its modules are installed, as a script of Odoo's shell."""
+    bundles = BUNDLE % (BUNDLES[name],) if name in BUNDLES else ""
+    return PREPARE.get(name, "") + bundles
 
 
 def publish(building, database):
@@ -117,16 +152,17 @@ def _build(name, database, source, modules):
     """Install in a database of another name, so that a killed run leaves no half template."""
     building = f"{database}_new"
     log = paths.LOG / f"template-{name}.log"
-    with console.step(f"Making the template database with {', '.join(modules)}"):
+    with console.step(f"Making the template database with {', '.join(modules) or name}"):
         drop(building)
         if source:
             copy(source, building)
-        install = ("-d", building, "-i", ",".join(modules), "--stop-after-init", "--no-http")
-        odoo_run.call(*install, log=log, what=f"Installing {', '.join(modules)}")
-        if name in PREPARE:
+        if modules:
+            install = ("-d", building, "-i", ",".join(modules), "--stop-after-init", "--no-http")
+            odoo_run.call(*install, log=log, what=f"Installing {', '.join(modules)}")
+        if script := _preparation(name):
             prepare_log = paths.LOG / f"template-{name}-prepare.log"
             odoo_run.script(
-                building, PREPARE[name], log=prepare_log, what=f"Preparing the template {name}"
+                building, script, log=prepare_log, what=f"Preparing the template {name}"
             )
         publish(building, database)
 

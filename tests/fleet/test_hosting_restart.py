@@ -32,7 +32,7 @@ def test_operations_go_on_when_postgresql_restarts_in_the_middle(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     fleet = HostingFleet("restart", allowed=ALLOWED)
-    with OwnPostgres("restart", "server", "tiny") as own, fleet:
+    with OwnPostgres("restart", "server_users", "tiny") as own, fleet:
         hosting_templates.settle(fleet)
         hosting_templates.publish(fleet, "tiny", databases.template("tiny"))
         source = f"restart-source-{os.getpid()}"

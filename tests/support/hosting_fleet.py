@@ -8,7 +8,6 @@ with HostingFleet("smoke") as fleet:
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 import shutil
@@ -24,10 +23,11 @@ from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
 from fleetdev import databases, hosted, odoo_log, odoo_run, paths, postgres, restic
 from fleetdev.server import Server
 
+from . import api_keys
 from .marks import server_uuid
 from .odoo_fleet import json2, services
 
-IDENTITY = Path(__file__).with_name("in_odoo_hosting.py")
+IDENTITY = "UPDATE ir_config_parameter SET value = %s WHERE key = 'database.uuid'"
 # A stop closes the connections of scheduled actions that are under way, and so does an operation
 # that needs a database for itself.
 STOPPED = (
@@ -109,7 +109,7 @@ class HostingFleet:
         options: tuple[str, ...] = (),
         hosted_options: tuple[str, ...] = (),
         hosted: bool = True,
-        template: str = "server",
+        template: str = "server_users",
     ) -> None:
         services()
         restic.ensure()
@@ -172,11 +172,12 @@ class HostingFleet:
         self.data_dir.mkdir(parents=True)
         odoo_run.write_configuration(self._configuration, self.data_dir)
         databases.copy(self.template(self._template), self.database, self.data_dir)
-        self.keys = json.loads(self.script(IDENTITY.read_text(), self.uuid).splitlines()[-1])
-        # Odoo's own scheduled actions are due at once; what a stop interrupts is in the log.
-        self.rows(
-            "UPDATE ir_cron SET active = false WHERE cron_name NOT LIKE 'Hosting:%%' RETURNING id"
-        )
+        with self.psql() as cursor:
+            cursor.execute(IDENTITY, [self.uuid])
+            assert cursor.rowcount == 1
+            # Odoo's own scheduled actions are due at once; what a stop interrupts is in the log.
+            cursor.execute("UPDATE ir_cron SET active = false WHERE cron_name NOT LIKE 'Hosting:%'")
+            self.keys = api_keys.give(cursor, "admin", "agent", "outsider")
 
     # --- the processes
 
@@ -263,12 +264,12 @@ class HostingFleet:
     def wait(self, key: str, timeout: float = 120) -> dict[str, Any]:
         """Wait until an operation has ended and return its status."""
         end = time.monotonic() + timeout
-        status = self.status(key)[key]
-        while status is None or status["state"] not in ENDED:
-            assert time.monotonic() < end, f"after {timeout} s it is still {status}"
-            time.sleep(POLL_S)
-            status = self.status(key)[key]
-        return status
+        # Asked in the database: the server's own answers would take a part of its two cores.
+        with self.psql() as cursor:
+            while not _is_ended(cursor, key):
+                assert time.monotonic() < end, f"after {timeout} s it is still {self.status(key)}"
+                time.sleep(POLL_S)
+        return self.status(key)[key]
 
     def run(
         self, kind: str, target: str, arguments: dict | None = None, timeout: float = 120
@@ -337,6 +338,13 @@ class HostingFleet:
             arguments=arguments,
             configuration=self._configuration,
         )
+
+
+def _is_ended(cursor: Any, key: str) -> bool:
+    # Only with its records written has it ended for whoever asks by the contract.
+    query = "SELECT 1 FROM saas_operation WHERE key = %s AND state = ANY(%s) AND applied"
+    cursor.execute(query, [key, list(ENDED)])
+    return bool(cursor.rowcount)
 
 
 def _answer(response: requests.Response) -> Any:

@@ -23,7 +23,9 @@ class OwnHosting(HostingFleet):
 
     def __init__(self, name: str, *, bring: tuple[str, ...] = (), **options: Any) -> None:
         super().__init__(name, **options)
-        self.postgres = OwnPostgres(name, options.get("template", "server"), *bring, apart=True)
+        self.postgres = OwnPostgres(
+            name, options.get("template", "server_users"), *bring, apart=True
+        )
 
     def __enter__(self) -> OwnHosting:
         with contextlib.ExitStack() as stack:
