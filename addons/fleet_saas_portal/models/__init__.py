@@ -70,3 +70,4 @@ from . import saas_openid_key
 from . import saas_openid_client
 from . import saas_openid_login
 from . import res_users_openid
+from . import saas_domain_again

@@ -69,27 +69,26 @@ class SaasDomain(models.Model):
         """Return what is the matter and what to do, False when nothing is."""
         self.ensure_one()
         names = {"name": self.record_name, "value": self.record_value, "host": self.name}
-        translate = self.env._
         if self.trouble == MISSING:
-            return translate(
+            return self.env._(
                 "The DNS has no TXT record %(name)s yet. It may take an hour until a new record is "
                 "seen everywhere.",
                 **names,
             )
         if self.trouble == OTHER:
-            return translate(
+            return self.env._(
                 "The DNS has a TXT record %(name)s, but its value is not %(value)s.", **names
             )
         if self.trouble == SILENT:
-            return translate("The name servers of %(host)s did not answer.", **names)
+            return self.env._("The name servers of %(host)s did not answer.", **names)
         if self.trouble == BROKEN:
-            return translate(
+            return self.env._(
                 "The name servers of %(host)s answered with an error. Check the zone with whoever "
                 "runs them.",
                 **names,
             )
         if self.trouble == TAKEN:
-            return translate("Another database has proven %(host)s.", **names)
+            return self.env._("Another database has proven %(host)s.", **names)
         return self.trouble == REFUSED and self.refusal
 
     @api.depends("instance_id.url")
@@ -209,14 +208,19 @@ class SaasDomain(models.Model):
     def _cron_check(self):
         """Look up what is due, many at once; each result is written on its own."""
         due = Domain("next_check", "<=", fields.Datetime.now()) & Domain("is_given_up", "=", False)
-        self._check_due(self.search(due & Domain("state", "=", "asked"), order="next_check"))
+        asked = self.search(due & Domain("state", "=", "asked"), order="next_check")
+        self._look_at(asked, "_take_look")
         told = self.env["saas.instance"].search([("domains_told", "!=", False)])
         for instance in told | self.search(due & Domain("state", "=", "proven")).instance_id:
             instance._tell_domains()
             self.env["ir.cron"]._commit_progress()
 
     @api.model
-    def _check_due(self, domains):
+    def _look_at(self, domains, take):
+        """Look the records of ``domains`` up; the method ``take`` writes what was found of each.
+
+        :return: whether there is time for more
+        """
         Cron, servers = self.env["ir.cron"], self._get_dns_servers()
         asked = [(domain.record_name, domain.record_value) for domain in domains]
         # No thread touches this transaction, which must not wait for name servers either.
@@ -227,6 +231,7 @@ class SaasDomain(models.Model):
                 found = list(pool.map(lambda one: look(*one, servers), asked[batch]))
             for domain, outcome in zip(domains[batch], found, strict=True):
                 if domain.exists() and domain.try_lock_for_update():
-                    domain._take_look(outcome)
+                    getattr(domain, take)(outcome)
                 if not Cron._commit_progress(1):
-                    return
+                    return False
+        return True

@@ -14,6 +14,7 @@ from . import (
     test_delete_ended,
     test_document,
     test_domain,
+    test_domain_again,
     test_export,
     test_i18n,
     test_identity,
