@@ -71,3 +71,4 @@ from . import saas_openid_client
 from . import saas_openid_login
 from . import res_users_openid
 from . import saas_domain_again
+from . import saas_mail_trouble

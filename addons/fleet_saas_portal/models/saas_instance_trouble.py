@@ -1,4 +1,4 @@
-from odoo import models
+from odoo import api, models
 
 MANAGERS = "fleet_saas_portal.group_saas_manager"
 
@@ -17,13 +17,18 @@ class SaasInstance(models.Model):
         self.ensure_one()
         if self.user_id.active and not self.user_id.share:
             return self.user_id
+        return self._find_manager(self.company_id)
+
+    @api.model
+    def _find_manager(self, company):
+        """Return the first SaaS manager of ``company``, empty when there is none."""
         return (
             self.env["res.users"]
             .sudo()
             .search(
                 [
                     ("all_group_ids", "in", self.env.ref(MANAGERS).ids),
-                    ("company_ids", "in", self.company_id.ids),
+                    ("company_ids", "in", company.ids),
                 ],
                 order="id",
                 limit=1,

@@ -20,6 +20,7 @@ from . import (
     test_identity,
     test_instance,
     test_key,
+    test_mail_trouble,
     test_member_told,
     test_monitor,
     test_move,
