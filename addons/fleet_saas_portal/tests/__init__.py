@@ -31,6 +31,7 @@ from . import (
     test_password,
     test_plan_hosting,
     test_proof,
+    test_readme,
     test_request,
     test_request_labels,
     test_server,
