@@ -150,3 +150,7 @@ class SaasOpenidSecret(models.AbstractModel):
     id = fields.Id()  # the form asks for its values by it
     identifier = fields.Char("Client ID", readonly=True)
     secret = fields.Char(readonly=True)
+
+    def web_save(self, vals, specification, next_id=None):
+        """Store nothing: a browser that leaves the page saves what it shows, and that has no table."""
+        return []

@@ -14,6 +14,7 @@ from odoo.tools import mute_logger
 
 from ..models.saas_openid_login import CODE_LIFE, TOKEN_LIFE
 from .openid import CALLBACK, OpenidCase, RelyingParty
+from .test_i18n import FrenchCase
 
 
 @tagged("post_install", "-at_install")
@@ -442,3 +443,16 @@ class TestOpenidAttacks(OpenidCase, HttpCase):
             answer = self.url_open("/openid/answer", data=data, allow_redirects=False)
         self.assertEqual(answer.status_code, 400)
         self.assertFalse(self.client.login_ids)
+
+
+@tagged("post_install", "-at_install")
+class TestOpenidFrench(OpenidCase, FrenchCase):
+    def test_people_are_asked_and_refused_in_french(self):
+        self.client.asks_consent = True
+        self.max.lang = "fr_FR"
+        self.login(self.max)
+        words = self.words(self.wiki.address())
+        self.assertIn("Se connecter à Wiki? Vous poursuivez vers wiki.example.com", words)
+        self.assertIn("vos bases de données, et votre rôle dans chacune Votre mot de passe", words)
+        self.assertIn("Autoriser Refuser", words)
+        self.assertIn("Rien ne lui a été", self.words(self.wiki.address(client_id="x")))

@@ -65,6 +65,11 @@ class TestOpenidClient(OpenidCase):
         with self.assertRaises(AccessError):
             self.client.with_user(self.people["admin"]).read(["secret_hash"])
 
+    def test_a_browser_that_leaves_the_page_stores_no_secret_and_has_none_logged(self):
+        shown = self.env["saas.openid.secret"].with_user(self.people["admin"])
+        with self.assertNoLogs("odoo.sql_db", "ERROR"):
+            self.assertFalse(shown.web_save({"secret": "x"}, {"secret": {}}))
+
     def test_an_app_without_a_secret_gets_none(self):
         self.client.is_public = True
         with self.assertRaises(UserError):
