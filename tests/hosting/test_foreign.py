@@ -340,6 +340,18 @@ def test_a_view_in_the_place_of_a_table_is_no_odoo_database(machine, tmp_path):
     machine.refuse(write_zip(tmp_path / "a.zip", dump), "foreign_not_odoo")
 
 
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ("DROP COLUMN latest_version", "foreign_not_odoo"),
+        ("ALTER latest_version TYPE int USING 19", "archive_version"),
+    ],
+)
+def test_tables_that_are_not_odoos_own_are_no_odoo_database(machine, tmp_path, change, code):
+    dump = f"{TABLES}ALTER TABLE ir_module_module {change};"
+    machine.refuse(write_zip(tmp_path / "a.zip", dump), code)
+
+
 def test_the_version_in_the_database_counts_not_only_the_manifest(machine, tmp_path):
     dump = TABLES.replace("19.0.1.3", "18.0.1.3")
     machine.refuse(write_zip(tmp_path / "a.zip", dump), "archive_version", "Odoo 18.0")

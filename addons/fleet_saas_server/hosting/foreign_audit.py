@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 
+import psycopg2.errors
 from psycopg2.extensions import cursor
 
 from .errors import HostingError, sentences
@@ -133,7 +134,13 @@ def _check_odoo(cr: cursor, odoo: str) -> None:
     )
     if len(cr.fetchall()) < 4:
         raise HostingError("foreign_not_odoo", reason="tables of the module base are missing")
-    cr.execute("SELECT latest_version FROM public.ir_module_module WHERE name = 'base'")
+    try:
+        cr.execute(
+            "SELECT latest_version::text FROM public.ir_module_module WHERE name::text = 'base'"
+        )
+    except psycopg2.errors.UndefinedColumn as error:
+        reason = str(error).partition("\n")[0]
+        raise HostingError("foreign_not_odoo", reason=reason) from error
     row = cr.fetchone()
     found = _VERSION.match((row and row[0]) or "")
     if not found or found[0] != odoo:
