@@ -101,15 +101,8 @@ class SaasDatabase(models.Model):
             public_keys=self.env["saas.backup"]._get_public_keys(),
             purpose=database.purpose,
             neutralized=database.is_neutralized,
-            mail_host=(self._get_mail_server() or {}).get("host", ""),
+            mail_host=(settings.mail_server() or {}).get("host", ""),
         )
-
-    @api.model
-    def _get_mail_server(self):
-        try:
-            return settings.mail_server()
-        except HostingError as error:
-            raise UserError(words(self.env, error.code, error.facts)) from error
 
     @api.model
     def _get_common_place(self, wanted):
@@ -227,10 +220,7 @@ class SaasDatabase(models.Model):
 
     @api.model
     def _prepare_take_over(self, target, arguments):
-        try:
-            package = handover.unseal(arguments["package"], self._get_handover_key())
-        except HostingError as error:
-            raise UserError(words(self.env, error.code, error.facts)) from error
+        package = handover.unseal(arguments["package"], self._get_handover_key())
         if package.name != target:
             raise UserError(
                 words(self.env, "bad_handover", {"reason": f"{package.name} ≠ {target}"})
@@ -290,7 +280,7 @@ class SaasDatabase(models.Model):
             bytes=package.bytes,
             url=package.url,
             mail_host=package.mail_host,
-            mail=self._get_mail_server(),
+            mail=settings.mail_server(),
             neutralized=package.neutralized,
             hosts=list(package.hosts),
             document=document,

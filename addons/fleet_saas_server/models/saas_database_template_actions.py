@@ -128,7 +128,7 @@ class SaasDatabaseTemplate(models.Model):
         if self.compared_at and self.compared_at >= daily:
             return
         rebuild = self._is_rebuild_due(now)
-        self.env["saas.operation"].sudo()._submit(
+        self.env["saas.operation"]._submit_by_clock(
             "template_refresh",
             self.code,
             {"rebuild": rebuild},
@@ -161,7 +161,7 @@ class SaasDatabaseTemplate(models.Model):
         versions = self.env["saas.database.template.version"].search([("state", "=", "retired")])
         for version in versions:
             if not version.in_use_count and not version.template_id.operation_id:
-                self.env["saas.operation"].sudo()._submit(
+                self.env["saas.operation"]._submit_by_clock(
                     "template_drop", version.template_id.code, {"version": version.number}
                 )
 

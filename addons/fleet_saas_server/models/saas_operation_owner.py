@@ -1,4 +1,8 @@
 from odoo import api, models
+from odoo.exceptions import UserError
+
+from ..hosting.errors import HostingError
+from .saas_errors import words
 
 
 class SaasOperationOwner(models.AbstractModel):
@@ -23,7 +27,10 @@ class SaasOperationOwner(models.AbstractModel):
         :raises UserError: it cannot be asked for now, in words
         """
         prepare = getattr(self, f"_prepare_{kind.name}")
-        return prepare(target, arguments)
+        try:
+            return prepare(target, arguments)
+        except HostingError as error:
+            raise UserError(words(self.env, error.code, error.facts)) from error
 
     @api.model
     def _get_operation_secrets(self, operation):

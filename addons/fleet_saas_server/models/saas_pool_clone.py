@@ -64,7 +64,7 @@ class SaasPoolClone(models.Model):
                 continue
             ready = self.search_count([("source", "=", version.physical), ("state", "=", "ready")])
             if ready < template.pool_size and not self._is_filling(template):
-                self.env["saas.operation"].sudo()._submit("pool_fill", template.code)
+                self.env["saas.operation"]._submit_by_clock("pool_fill", template.code)
 
     @api.model
     def _is_filling(self, template):
@@ -78,11 +78,10 @@ class SaasPoolClone(models.Model):
 
     @api.model
     def _drain(self):
-        """Drop the ready clones that nobody will get."""
+        """Drop the clones that nobody will get; what could not be dropped is tried again each hour."""
         wanted = self.env["saas.database.template"].search([("pool_size", ">", 0)])
         published = wanted.published_version_id.mapped("physical")
-        old = self.search([("source", "not in", published), ("state", "=", "ready")])
+        old = self.search([("source", "not in", published), ("state", "!=", "taken")])
         for clone in old:
-            self.env["saas.operation"].sudo()._submit(
-                "pool_drop", clone.physical, key=f"pool_drop:{clone.physical[-32:]}"
-            )
+            key = f"pool_drop:{clone.physical[-32:]}:{fields.Datetime.now():%Y%m%d%H}"
+            self.env["saas.operation"]._submit_by_clock("pool_drop", clone.physical, key=key)

@@ -2,6 +2,7 @@ from . import (
     test_access,
     test_archive,
     test_backup,
+    test_clock,
     test_create,
     test_domains,
     test_export,

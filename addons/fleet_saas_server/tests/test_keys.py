@@ -98,6 +98,10 @@ class TestKeys(LifeCase):
             secrets = self.databases._get_operation_secrets(self.asked)
             self.assertEqual(secrets["password_hash"], HASH)
 
+    def test_without_the_key_it_was_made_with_a_request_is_refused_in_words(self):
+        with patch.dict(os.environ, {"FLEET_SECRET_KEYS": self.new}):
+            self.refused("fleet_secret_keys in odoo.conf no longer holds", "backup")
+
     def test_every_column_for_encrypted_texts_is_known(self):
         labels = {place.label for place in places(self.env.registry)}
         self.assertGreaterEqual(
