@@ -83,7 +83,7 @@ class SaasAccessRequest(models.Model):
                 "hours": hours,
             }
         )
-        if instance.sudo().plan_id.asks_approval:
+        if instance.asks_approval:
             access._send_question()
         else:
             access._set_state("granted", until=access._get_end(hours))
@@ -107,7 +107,7 @@ class SaasAccessRequest(models.Model):
         if self.state != "granted" or self.until <= fields.Datetime.now():
             return False
         # The plan may have changed since: what nobody has agreed to is asked then.
-        return bool(self.answered_by_id) or not self.instance_id.plan_id.asks_approval
+        return bool(self.answered_by_id) or not self.instance_id.asks_approval
 
     def _get_end(self, hours):
         return fields.Datetime.now() + timedelta(hours=hours)

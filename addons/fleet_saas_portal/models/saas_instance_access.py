@@ -2,7 +2,7 @@ import re
 from datetime import timezone
 from urllib.parse import urlsplit
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError
 
 HOST = re.compile(r"[a-z0-9.-]+(:\d+)?|\[[0-9a-f:]+\](:\d+)?", re.IGNORECASE)
@@ -18,6 +18,20 @@ class SaasInstance(models.Model):
 
     access_ids = fields.One2many("saas.access.request", "instance_id", "Operators' Access")
     access_log_ids = fields.One2many("saas.access.log", "instance_id", "Logins")
+    asks_approval = fields.Boolean(
+        "Operators Ask First",
+        compute="_compute_asks_approval",
+        compute_sudo=True,
+        recursive=True,
+        export_string_translation=False,
+    )
+
+    @api.depends("plan_id.asks_approval", "parent_id.asks_approval")
+    def _compute_asks_approval(self):
+        for instance in self:
+            # A copy has no plan, and holds what its original holds.
+            parent = instance.parent_id
+            instance.asks_approval = instance.plan_id.asks_approval or parent.asks_approval
 
     # --- who may
 

@@ -43,13 +43,7 @@ class SaasInstance(models.Model):
 
         Whoever gets the link logs in as administrator.
         """
-        customer = self.partner_id | self.partner_id.commercial_partner_id
-        owners = self.sudo()._get_people().filtered(lambda member: member.role == "owner")
-        known = {
-            email_normalize(email or "")
-            for email in (*customer.mapped("email"), *owners.mapped("user_id.login"))
-        }
-        if not self.link_email or self.link_email in known:
+        if not self.link_email or self.link_email in self.sudo()._get_customer_addresses():
             return
         if self.env["saas.access.request"]._get_usable(self):
             return
@@ -60,6 +54,20 @@ class SaasInstance(models.Model):
                 email=self.link_email,
             )
         )
+
+    def _get_customer_addresses(self):
+        """Return the addresses that are known to be the customer's; needs sudo."""
+        self.ensure_one()
+        customer = self.partner_id | self.partner_id.commercial_partner_id
+        owners = self._get_people().filtered(lambda member: member.role == "owner")
+        people = (customer.user_ids | owners.user_id).filtered(
+            lambda user: not self._is_staff(user)
+        )
+        addresses = people.mapped("login")
+        if not self.asks_approval:
+            # Any operator may write the e-mail of a contact, but no login.
+            addresses += customer.mapped("email")
+        return {email_normalize(email or "") for email in addresses} - {False}
 
     def _send_password_link(self):
         """Ask the server for the link; it is mailed when it comes.

@@ -1,6 +1,7 @@
 from . import (
     test_access,
     test_adopt,
+    test_approval_kept,
     test_billing,
     test_bulk,
     test_cancelled,

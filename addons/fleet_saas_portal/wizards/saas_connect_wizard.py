@@ -8,7 +8,7 @@ class SaasConnectWizard(models.TransientModel):
     _description = "Connect to a Customer's Database"
 
     instance_id = fields.Many2one("saas.instance", required=True, ondelete="cascade")
-    asks_approval = fields.Boolean(related="instance_id.plan_id.asks_approval")
+    asks_approval = fields.Boolean(related="instance_id.asks_approval")
     login = fields.Char(
         "Go In As",
         required=True,

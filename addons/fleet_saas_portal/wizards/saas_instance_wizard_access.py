@@ -9,7 +9,7 @@ class SaasInstanceWizard(models.TransientModel):
     _inherit = "saas.instance.wizard"
 
     is_let_in = fields.Boolean(compute="_compute_is_let_in", export_string_translation=False)
-    asks_approval = fields.Boolean(related="instance_id.plan_id.asks_approval")
+    asks_approval = fields.Boolean(related="instance_id.asks_approval")
 
     @api.depends("instance_id")
     @api.depends_context("uid")
