@@ -10,6 +10,7 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(HERE)]
 
 from browser_fleet import BrowserFleet, keep_running  # noqa: E402
+from browser_hosting import SmallHosting  # noqa: E402
 from browser_saas import SaasScreens  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 from screen import DESKTOP, Screen, Visitors  # noqa: E402
@@ -51,6 +52,14 @@ def saas() -> Iterator[SaasScreens]:
     sys.path.append(str(paths.ADDONS / "fleet_saas_server"))
     with SaasScreens() as saas:
         yield saas
+
+
+@pytest.fixture(scope="session")
+def small_hosting() -> Iterator[SmallHosting]:
+    """A hosting server with a small template, for what takes long or goes wrong."""
+    sys.path.append(str(paths.ADDONS / "fleet_saas_server"))
+    with SmallHosting() as hosting:
+        yield hosting
 
 
 @pytest.fixture(scope="session")

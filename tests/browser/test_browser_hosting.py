@@ -9,19 +9,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from browser_hosting import (
+    ACTION,
+    MADE_MS,
+    PICTURES,
+    USERS,
+    ask,
+    expect_refusal,
+    expect_state,
+    open_database,
+)
+from playwright.sync_api import Browser, Page, expect
 from screen import DESKTOP, PHONE, Screen, Visitors
 from support import hosting_templates
 from support.hosting_fleet import HostingFleet
 
 from fleetdev import databases, odoo_run, paths
 
-ACTION = "/odoo/action-fleet_saas_server"
-PICTURES = paths.RUN / "browser"
 ACME, BIRCH, CEDAR, DUNE, ELM = (
     f"{label}-{os.getpid()}" for label in ("acme", "birch", "cedar", "dune", "elm")
 )
-MADE_MS = 120_000
 BROKEN = {
     "__manifest__.py": "{'name': 'Broken', 'depends': ['base'], 'data': ['data.xml']}",
     "__init__.py": "",
@@ -29,14 +36,6 @@ BROKEN = {
 }
 # What a test asks for in vain is told on the screen, and in the log.
 REFUSED = (r"The name \S+ is (reserved|taken)\.",)
-USERS = """
-for name, group in (("vera", "group_hosting_user"), ("oscar", "group_hosting_operator")):
-    groups = env.ref(f"fleet_saas_server.{group}").ids
-    values = {"name": name.title(), "login": name, "password": name, "group_ids": [(6, 0, groups)]}
-    env["res.users"].with_context(no_reset_password=True).create(values)
-env["res.users"].search([]).write({"odoobot_state": "disabled"})
-env.cr.commit()
-"""
 
 
 @pytest.fixture(scope="module")
@@ -108,11 +107,6 @@ def create(screen: Screen, name: str) -> None:
     expect(screen.page.locator(".o_saas_steps")).to_be_visible()
 
 
-def expect_state(page: Page, text: str) -> None:
-    current = page.locator(".o_statusbar_status .o_arrow_button_current")
-    expect(current.filter(visible=True)).to_have_text(text, timeout=MADE_MS)
-
-
 def test_a_database_is_made_by_the_wizard_and_its_page_opens(
     screen: Screen, hosting: HostingFleet
 ) -> None:
@@ -166,28 +160,6 @@ def test_the_form_of_an_operation_asks_no_more_once_it_ended_or_was_left(screen:
     reads.clear()
     page.wait_for_timeout(3000)
     assert [url for url in reads if "saas.operation" in url] == []
-
-
-def open_database(screen: Screen, name: str, tab: str = "Overview") -> None:
-    screen.open(f"{ACTION}.saas_database_action", ".o_data_row")
-    screen.cell(name, "name").click()
-    expect(screen.page.locator(".o_form_view h1")).to_contain_text(name)
-    screen.page.get_by_role("tab", name=tab).click()
-
-
-def ask(page: Page, button: str) -> Locator:
-    """Press a button of a database's form and return the wizard that it opens."""
-    page.locator(".o_form_view").get_by_role("button", name=button, exact=True).click()
-    wizard = page.locator(".modal")
-    expect(wizard).to_be_visible()
-    return wizard
-
-
-def expect_refusal(page: Page, text: str) -> None:
-    refusal = page.locator(".modal", has_text="Invalid Operation")
-    expect(refusal).to_contain_text(text)
-    refusal.locator("footer").get_by_role("button", name="Close").click()
-    expect(refusal).to_have_count(0)
 
 
 def rename(page: Page, name: str) -> None:

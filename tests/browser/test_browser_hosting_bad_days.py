@@ -3,55 +3,35 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from screen import DESKTOP, Screen, Visitors
-from support import hosting_templates
-from support.hosting_fleet import HostingFleet
-from test_browser_hosting import (
+from browser_hosting import (
     ACTION,
     MADE_MS,
     PICTURES,
-    USERS,
+    SmallHosting,
     ask,
     expect_refusal,
     expect_state,
     open_database,
+    press,
 )
-
-from fleetdev import databases, paths
+from playwright.sync_api import Browser, Page, expect
+from screen import DESKTOP, Screen, Visitors
 
 PINE, OAK = f"pine-{os.getpid()}", f"oak-{os.getpid()}"
-# A snapshot takes long enough to press something meanwhile; a parameter is never set.
-SLOW = {
-    "FLEET_TEST_FAILPOINTS_ALLOWED": "1",
-    "FLEET_FAILPOINTS": "snapshot.check.after=sleep:6,parameters.*.before=retry",
-}
 
 
 @pytest.fixture(scope="module")
-def hosting() -> Iterator[HostingFleet]:
-    """A hosting server with one published template and one database."""
-    sys.path.append(str(paths.ADDONS / "fleet_saas_server"))
-    from hosting.postgres import Cluster
-
-    # What a test asks for in vain is told on the screen, and in the log.
-    refused = (r"Type \S+ to confirm\.",)
-    with HostingFleet("browser_bad_days", environment=SLOW, allowed=refused) as fleet:
-        fleet.script(USERS)
-        hosting_templates.publish(fleet, "browser", databases.template("tiny"))
-        hosting_templates.settle(fleet)
-        # As the readme tells the administrator; else no archive is taken in.
-        Cluster().close_to_public(fleet.database)
-        fleet.run("create", PINE, {"template": "browser"})
-        yield fleet
+def hosting(small_hosting: SmallHosting) -> SmallHosting:
+    """A hosting server with one database."""
+    small_hosting.run("create", PINE, {"template": "browser"})
+    return small_hosting
 
 
 @pytest.fixture(scope="module")
-def users(hosting: HostingFleet, browser: Browser) -> Visitors:
+def users(hosting: SmallHosting, browser: Browser) -> Visitors:
     return Visitors(browser, f"http://127.0.0.1:{hosting.control.port}")
 
 
@@ -64,13 +44,6 @@ def screen(request: pytest.FixtureRequest, users: Visitors) -> Iterator[Screen]:
     screen.page.screenshot(path=PICTURES / f"{request.node.name}.png")
     screen.page.close()
     assert screen.faults == []
-
-
-def press(page: Page, button: str, confirm: str = "") -> None:
-    """Press a button of the form, and the one of the dialog that asks whether it is meant."""
-    page.locator(".o_form_view").get_by_role("button", name=button, exact=True).click()
-    if confirm:
-        page.locator(".modal footer").get_by_role("button", name=confirm, exact=True).click()
 
 
 def take_snapshot(screen: Screen) -> Page:
@@ -90,7 +63,7 @@ def archive(screen: Screen) -> Page:
     return screen.page
 
 
-def test_what_runs_is_cancelled_and_then_tried_again(screen: Screen, hosting: HostingFleet) -> None:
+def test_what_runs_is_cancelled_and_then_tried_again(screen: Screen, hosting: SmallHosting) -> None:
     page = take_snapshot(screen)
     press(page, "Cancel", "Cancel the Operation")
     expect_state(page, "Cancelled")
@@ -113,7 +86,7 @@ def test_who_gives_up_has_nothing_tried_again(screen: Screen) -> None:
 
 
 def test_a_restore_waits_for_what_runs_and_says_for_what(
-    screen: Screen, hosting: HostingFleet
+    screen: Screen, hosting: SmallHosting
 ) -> None:
     hosting.run("backup", PINE)
     query = "INSERT INTO ir_config_parameter (key, value) VALUES ('acme.after', 'x') RETURNING id"
@@ -132,7 +105,7 @@ def test_a_restore_waits_for_what_runs_and_says_for_what(
 
 
 def test_an_archive_is_taken_in_as_a_database_of_its_own(
-    screen: Screen, hosting: HostingFleet
+    screen: Screen, hosting: SmallHosting
 ) -> None:
     page = screen.page
     open_database(screen, PINE, "Manage")
@@ -150,7 +123,7 @@ def test_an_archive_is_taken_in_as_a_database_of_its_own(
     assert hosting.get(OAK).status_code == 200
 
 
-def test_what_was_archived_comes_back(screen: Screen, hosting: HostingFleet) -> None:
+def test_what_was_archived_comes_back(screen: Screen, hosting: SmallHosting) -> None:
     page = archive(screen)
     assert hosting.get(PINE).status_code == 503
     press(page, "Undelete")
@@ -159,7 +132,7 @@ def test_what_was_archived_comes_back(screen: Screen, hosting: HostingFleet) -> 
 
 
 def test_a_database_is_dropped_after_its_final_backup_by_who_types_its_name(
-    screen: Screen, hosting: HostingFleet
+    screen: Screen, hosting: SmallHosting
 ) -> None:
     page = archive(screen)
     press(page, "Final Backup")

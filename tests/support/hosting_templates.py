@@ -26,9 +26,10 @@ def publish(fleet: HostingFleet, code: str, source: str) -> str:
     files.copy_tree(own if own.exists() else databases.filestore(source), fleet.filestore(physical))
     cluster.close_template(physical)
     fleet.rows(
-        "WITH made AS (INSERT INTO saas_database_template (name, code, origin, lang, rebuild, "
-        "rebuild_hour, rebuild_weekday, pool_size, active, create_date) VALUES "
-        "(jsonb_build_object('en_US', %s), %s, 'modules', 'en_US', 'never', 2, '6', 0, true, now()) "
+        "WITH made AS (INSERT INTO saas_database_template (name, code, origin, module_names, lang, "
+        "rebuild, rebuild_hour, rebuild_weekday, pool_size, active, create_date) VALUES "
+        "(jsonb_build_object('en_US', %s), %s, 'modules', 'base_setup', 'en_US', 'never', 2, '6', 0, "
+        "true, now()) "
         "RETURNING id) INSERT INTO saas_database_template_version (template_id, number, physical, "
         "state, create_date) SELECT id, 1, %s, 'published', now() FROM made RETURNING id",
         code,

@@ -58,22 +58,23 @@ class SaasFleet:
     ) -> None:
         self.source = source
         make = functools.partial(OwnHosting, bring=(source,)) if apart else HostingFleet
-        self.servers = {label: make(f"{name}_{label}", allowed=allowed) for label in servers}
+        self._make = functools.partial(make, allowed=allowed)
+        self.name = name
+        self.servers = {label: self._make(f"{name}_{label}") for label in servers}
         self.portal = _Portal(
             name, allowed=(*allowed, STOPPED), options=("--max-cron-threads=2",), portal="saas"
         )
         self.portal.crons = crons
         self.records: dict[str, int] = {}
         self.key, self.template = "", 0
-        self._stack = contextlib.ExitStack()
+        self._stack = self._later = contextlib.ExitStack()
 
     def __enter__(self) -> SaasFleet:
         with contextlib.ExitStack() as stack:
             for server in self.servers.values():
-                stack.enter_context(server)
-                settle(server)
-                with server.reached():
-                    publish(server, TEMPLATE, server.template(self.source))
+                self._start(stack, server)
+            # Servers stop after the portal, which would miss them.
+            self._later = stack.enter_context(contextlib.ExitStack())
             stack.enter_context(self.portal)
             self.key = self.portal.api_keys("portal")["portal"]
             template = {"name": "Tiny", "code": TEMPLATE}
@@ -85,6 +86,19 @@ class SaasFleet:
 
     def __exit__(self, *error: Any) -> None:
         self._stack.__exit__(*error)
+
+    def _start(self, stack: contextlib.ExitStack, server: HostingFleet) -> None:
+        stack.enter_context(server)
+        settle(server)
+        with server.reached():
+            publish(server, TEMPLATE, server.template(self.source))
+
+    def add_server(self, label: str, **environment: str) -> int:
+        """Start one more hosting server, with the template, and return its record in the portal."""
+        self.servers[label] = self._make(f"{self.name}_{label}", environment=environment)
+        self._start(self._later, self.servers[label])
+        self.records[label] = self._register(label)
+        return self.records[label]
 
     def _register(self, label: str) -> int:
         server = self.servers[label]

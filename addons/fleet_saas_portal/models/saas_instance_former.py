@@ -105,6 +105,9 @@ class SaasInstanceFormer(models.Model):
                 )
             former._drop()
 
+    def _get_shown_record(self):
+        return self.instance_id
+
     def _request_ended(self, request):
         if request.state != "done":
             state = "closing" if request.kind == "archive" else "kept"

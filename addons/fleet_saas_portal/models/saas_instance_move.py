@@ -64,8 +64,7 @@ class SaasInstance(models.Model):
                 "%(server)s does not answer: %(reason)s", server=server.name, reason=reason
             )
         if server._get_free_places() < 1:
-            room = server.capacity_text or ""
-            return self.env._("%(server)s has no room: %(room)s", server=server.name, room=room)
+            return server._get_room_refusal()
         if not server.sudo()._is_open_to(self):
             return self.env._(
                 "%s is the server of one customer alone, or the plan wants one without others.",

@@ -200,12 +200,16 @@ class SaasRequest(models.Model):
     # --- people
 
     def action_open_record(self):
-        """Open the record that asked."""
+        """Open the record that asked, or the one whose form shows it."""
         self.ensure_one()
+        record = self._get_record()
+        if not record:
+            raise UserError(self.env._("What asked for it is not there any more."))
+        shown = record._get_shown_record()
         return {
             "type": "ir.actions.act_window",
-            "res_model": self.res_model,
-            "res_id": self.res_id,
+            "res_model": shown._name,
+            "res_id": shown.id,
             "view_mode": "form",
         }
 

@@ -52,6 +52,11 @@ class SaasRequestOwner(models.AbstractModel):
             ._ask(server, kind, target, arguments, key, res_model=self._name, res_id=self.id)
         )
 
+    def _get_shown_record(self):
+        """Return the record whose form shows this one."""
+        self.ensure_one()
+        return self
+
     def _request_accepted(self, request):
         """Take note that the server has begun, or will begin, what was asked."""
 

@@ -35,6 +35,18 @@ class SaasServer(models.Model):
             parts.append(self.env._("%s databases", told["databases"]))
         return ", ".join(parts) or False
 
+    def _get_room_refusal(self):
+        """Return in words why no further database fits on this server."""
+        self.ensure_one()
+        if self.max_instances and self.instance_count >= self.max_instances:
+            return self.env._(
+                "%(server)s has no room: its limit of instances, %(count)s, is reached.",
+                server=self.name,
+                count=self.max_instances,
+            )
+        room = self.capacity_text or ""
+        return self.env._("%(server)s has no room: %(room)s", server=self.name, room=room)
+
     @api.model
     def _is_number(self, value):
         return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -133,6 +133,9 @@ class SaasTemplateServer(models.Model):
             line.sudo().write({"state": "building", "error": False})
             line._ask_server(line.server_id, "template_build", template.code, arguments)
 
+    def _get_shown_record(self):
+        return self.template_id
+
     def _request_ended(self, request):
         if request.kind != "template_build":
             return

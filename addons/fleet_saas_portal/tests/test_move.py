@@ -226,6 +226,11 @@ class TestMove(SaasCase):
             with self.subTest(words=words), self.assertRaisesRegex(UserError, words):
                 self.acme._move(self.target)
             self.target.write(before)
+        self.make_instance("birch", server_id=self.target.id, state="active")
+        self.target.max_instances = 1
+        with self.assertRaisesRegex(UserError, "limit of instances, 1, is reached"):
+            self.acme._move(self.target)
+        self.target.max_instances = 0
         with self.assertRaisesRegex(UserError, "already"):
             self.acme._move(self.server)
         self.make_instance("acme", server_id=self.target.id)
@@ -238,12 +243,15 @@ class TestMove(SaasCase):
         context = self.acme.with_user(manager).action_move()["context"]
         Wizard = self.env["saas.instance.move.wizard"].with_user(manager).with_context(**context)
         with Form(Wizard) as form:
+            self.assertFalse(form.refusal, "no server is chosen yet")
             form.server_id = self.target
             wizard = form.save()
         self.assertNotIn(self.server, wizard.allowed_ids)
         for words in ("Bucket", "off the air", "acme.two.example.com", "14 days", "anything fails"):
             self.assertIn(words, wizard.preview)
-        wizard.action_move()
+        self.assertNotIn("0 MB", wizard.preview, "nobody has measured it yet")
+        action = wizard.action_move()
+        self.assertEqual(action["type"], "ir.actions.act_window_close", "its form is below")
         self.assertEqual(self.acme.state, "moving")
 
     def test_the_wizard_says_why_not_before_anything_happens(self):
@@ -266,6 +274,8 @@ class TestMove(SaasCase):
         former = self.former()
         self.assertEqual((former.state, former.server_id), ("kept", self.server))
         self.assertEqual(self.acme.state, "active", "it is another database's archive")
+        shown = former.request_ids.action_open_record()
+        self.assertEqual((shown["res_model"], shown["res_id"]), (self.acme._name, self.acme.id))
         former._cron_drop()
         self.assertFalse(former.request_id, "its days are not over")
         former.keep_until = fields.Datetime.now() - timedelta(minutes=1)

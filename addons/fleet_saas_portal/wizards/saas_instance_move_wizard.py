@@ -33,7 +33,7 @@ class SaasInstanceMoveWizard(models.TransientModel):
     def _compute_refusal(self):
         for wizard in self:
             server = wizard.server_id
-            wizard.refusal = server and wizard.instance_id._get_move_refusal(server)
+            wizard.refusal = wizard.instance_id._get_move_refusal(server) if server else False
 
     @api.depends("instance_id", "server_id", "refusal")
     @api.depends_context("lang")
@@ -53,12 +53,7 @@ class SaasInstanceMoveWizard(models.TransientModel):
                 "It is saved to “%s” first, while people go on working.",
                 instance.server_id._get_common_places(server)[0],
             ),
-            self.env._(
-                "Then it is off the air until it answers on the other server: what changed is saved, "
-                "all of it is restored and compared. Less than a minute for a small database; for "
-                "%s MB about as long as restoring a backup of it takes.",
-                instance.storage_mb or 0,
-            ),
+            self._get_time_words(),
             self.env._("Users, passwords, files, scheduled actions and waiting mails go with it."),
             self._get_address_words(),
         ]
@@ -78,6 +73,19 @@ class SaasInstanceMoveWizard(models.TransientModel):
         ]
         return found
 
+    def _get_time_words(self):
+        if not self.instance_id.storage_mb:
+            return self.env._(
+                "Then it is off the air until it answers on the other server: what changed is saved, "
+                "all of it is restored and compared. Less than a minute for a small database."
+            )
+        return self.env._(
+            "Then it is off the air until it answers on the other server: what changed is saved, "
+            "all of it is restored and compared. Less than a minute for a small database; for "
+            "%s MB about as long as restoring a backup of it takes.",
+            self.instance_id.storage_mb,
+        )
+
     def _get_address_words(self):
         name, old, new = self.instance_id.name, self.from_id.domain, self.server_id.domain
         if old == new:
@@ -88,13 +96,7 @@ class SaasInstanceMoveWizard(models.TransientModel):
         return self.env._("Its new address is %s; the old one ends.", f"{name}.{new}")
 
     def action_move(self):
-        """Have it moved and show the instance."""
+        """Have it moved; the form of the instance, below the dialog, shows how far it is."""
         self.ensure_one()
         self.instance_id._move(self.server_id)
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": self.instance_id._name,
-            "res_id": self.instance_id.id,
-            "view_mode": "form",
-            "views": [(False, "form")],
-        }
+        return {"type": "ir.actions.act_window_close"}

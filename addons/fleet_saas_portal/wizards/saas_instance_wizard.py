@@ -76,11 +76,12 @@ class SaasInstanceWizard(models.TransientModel):
             wizard.excess = plan and wizard.instance_id._get_excess(plan)
 
     def action_submit(self):
-        """Have it done and show the instance."""
+        """Have it done; the form of the instance, below the dialog, shows how far it is."""
         self.ensure_one()
         # What the screen has hidden may come over RPC all the same.
         self.instance_id.check_access("write")
-        return self._show(self._submit() or self.instance_id)
+        other = self._submit()
+        return self._show(other) if other else {"type": "ir.actions.act_window_close"}
 
     def _submit(self):
         """Ask for the operation; return the instance to show, if it is another one."""

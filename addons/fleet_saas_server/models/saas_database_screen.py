@@ -57,13 +57,7 @@ class SaasDatabase(models.Model):
     @api.depends("name", "running_operation_id")
     def _compute_failed_operation_id(self):
         """The last operation, if it failed and nothing was done since."""
-        groups = self.env["saas.operation"]._read_group(
-            Domain("target", "in", self.mapped("name")) & Domain("state", "not in", ACTIVE),
-            ["target"],
-            ["id:max"],
-        )
-        latest = self.env["saas.operation"].browse([identifier for _target, identifier in groups])
-        failed = {each.target: each for each in latest if each.state == "failed"}
+        failed = self.env["saas.operation"]._get_last_failures(self.mapped("name"))
         for database in self:
             operation = failed.get(database.name, self.env["saas.operation"])
             database.failed_operation_id = operation

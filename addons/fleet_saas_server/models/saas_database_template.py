@@ -104,6 +104,10 @@ class SaasDatabaseTemplate(models.Model):
     )
     operation_progress = fields.Float("Progress", compute="_compute_operation_id")
     operation_text = fields.Char("Doing", compute="_compute_operation_id")
+    failed_operation_id = fields.Many2one(
+        "saas.operation", "Last Failure", compute="_compute_operation_id"
+    )
+    failure_reason = fields.Char("Why It Failed", compute="_compute_operation_id")
     status = fields.Selection(
         [
             ("empty", "Not Built"),
@@ -145,12 +149,17 @@ class SaasDatabaseTemplate(models.Model):
         found = self.env["saas.operation"].search(
             [("target", "in", list(targets.values())), ("state", "in", ACTIVE)], order="id DESC"
         )
+        # The oldest one is the one that runs; the others wait for it.
         by_target = {operation.target: operation for operation in found}
+        failed = found._get_last_failures(targets.values())
         for template in self:
-            operation = by_target.get(targets[template.id], self.env["saas.operation"])
+            operation = by_target.get(targets[template.id], found.browse())
             template.operation_id = operation
-            template.operation_progress = operation.progress
-            template.operation_text = operation._get_progress_label()
+            template.operation_progress = operation.share_done
+            template.operation_text = operation.doing or operation.wait_reason
+            failure = failed.get(targets[template.id], found.browse())
+            template.failed_operation_id = failure
+            template.failure_reason = failure.error
 
     def _compute_status(self):
         for template in self:

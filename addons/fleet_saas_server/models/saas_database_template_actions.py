@@ -52,9 +52,9 @@ class SaasDatabaseTemplate(models.Model):
         return self._ask("template_drop")
 
     def action_open_operation(self):
-        """Show the operation that works on the template."""
+        """Show the operation that works on the template, or the one that failed."""
         self.ensure_one()
-        return self._get_operation_action(self.operation_id)
+        return (self.operation_id or self.failed_operation_id)._get_form_action()
 
     def action_open_copy(self):
         """Open the checked-out copy in another window."""
@@ -90,25 +90,15 @@ class SaasDatabaseTemplate(models.Model):
         }
 
     def _ask(self, kind, arguments=None):
-        """Ask for an operation on this template and show it."""
+        """Ask for an operation on this template, whose form stays open and shows how far it is."""
         self.ensure_one()
         self._check_operator()
-        operation = self.env["saas.operation"].sudo()._submit(kind, self.code, arguments)
-        return self._get_operation_action(operation)
+        self.env["saas.operation"].sudo()._submit(kind, self.code, arguments)
+        return {"type": "ir.actions.act_window_close"}
 
     def _check_operator(self):
         if not self.env.user.has_group(OPERATOR):
             raise UserError(self.env._("Only hosting operators may do this."))
-
-    @api.model
-    def _get_operation_action(self, operation):
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": "saas.operation",
-            "res_id": operation.id,
-            "view_mode": "form",
-            "views": [(False, "form")],
-        }
 
     # --- by the clock
 

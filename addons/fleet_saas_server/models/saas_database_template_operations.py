@@ -323,6 +323,12 @@ class SaasDatabaseTemplate(models.Model):
             self._post(self.env._("It is stale and cannot be built again: %s", error))
 
     @api.model
+    def _get_operation_record(self, operation):
+        """Versions have no form of their own: their template shows them."""
+        code = code_of(operation.target)
+        return self.with_context(active_test=False).search([("code", "=", code)])
+
+    @api.model
     def _retry_operation(self, operation):
         """Reserve again what a failed operation had given up."""
         version = self._get_version(operation)

@@ -308,10 +308,13 @@ class SaasOperation(models.Model):
     def action_open_record(self):
         """Open what the operation works on."""
         self.ensure_one()
+        record = self.env[KINDS[self.kind].owner]._get_operation_record(self)
+        if not record:
+            raise UserError(self.env._("What it worked on is not there any more."))
         return {
             "type": "ir.actions.act_window",
-            "res_model": self.res_model,
-            "res_id": self.res_id,
+            "res_model": record._name,
+            "res_id": record.id,
             "view_mode": "form",
         }
 

@@ -45,6 +45,11 @@ class SaasOperationOwner(models.AbstractModel):
             apply(operation)
 
     @api.model
+    def _get_operation_record(self, operation):
+        """Return the record whose form shows what the operation works on; none when it is gone."""
+        return self.env[operation.res_model].browse(operation.res_id).exists()
+
+    @api.model
     def _retry_operation(self, operation):
         """Reserve again what an operation that is retried needs; return its request."""
         return operation.request

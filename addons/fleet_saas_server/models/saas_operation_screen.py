@@ -1,6 +1,7 @@
 """What the screens of an operation show besides its record."""
 
 from odoo import api, fields, models
+from odoo.fields import Domain
 from odoo.tools import human_size
 
 from ..hosting.journal import ACTIVE
@@ -126,6 +127,17 @@ class SaasOperation(models.Model):
             operation.report_words = self.env["saas.database"]._translate_report(
                 found[0] if found else {}
             )
+
+    @api.model
+    def _get_last_failures(self, targets):
+        """Return by target the last operation, where it failed and nothing was done since."""
+        groups = self._read_group(
+            Domain("target", "in", list(targets)) & Domain("state", "not in", ACTIVE),
+            ["target"],
+            ["id:max"],
+        )
+        latest = self.browse([identifier for _target, identifier in groups])
+        return {each.target: each for each in latest if each.state == "failed"}
 
     def action_view_report(self):
         """Show what this operation switched off in the copy, left on and found unknown."""

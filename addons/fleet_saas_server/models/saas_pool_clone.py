@@ -44,6 +44,14 @@ class SaasPoolClone(models.Model):
         return {"request": {}, "res_model": self._name, "res_id": clone.id}
 
     @api.model
+    def _get_operation_record(self, operation):
+        """Ready clones have no form: the template has, of whose version they are."""
+        clone = self.browse(operation.res_id if operation.res_model == self._name else 0).exists()
+        source = operation.request.get("source") or clone.source
+        versions = self.env["saas.database.template.version"]
+        return versions.search([("physical", "=", source)], limit=1).template_id
+
+    @api.model
     def _apply_pool_fill(self, operation):
         """Go on filling; a failure waits for the scheduled action."""
         if operation.state == "done":

@@ -261,8 +261,8 @@ class TestImport(TransactionCase, ArchiveCase):
         return wizard.with_context(**action["context"]).create(content)
 
     def ask_template(self):
-        number = self.make_template_wizard().action_build()["res_id"]
-        return self.env["saas.operation"].browse(number)
+        self.make_template_wizard().action_build()
+        return self.env["saas.operation"].search([("kind", "=", "template_import")], limit=1)
 
     def test_the_build_of_a_template_from_a_backup_asks_for_the_file_and_hands_it_on(self):
         operation = self.ask_template()

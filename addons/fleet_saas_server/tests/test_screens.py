@@ -210,6 +210,11 @@ class TestOperationScreen(OperationCase):
         operation._apply()
         self.assertIn("Exportée", acme.message_ids[0].body)
 
+    def test_what_is_gone_is_not_opened_as_a_new_record(self):
+        operation = self.make_operation("done", kind="drop", res_model="saas.database", res_id=0)
+        with self.assertRaisesRegex(UserError, "not there any more"):
+            operation.action_open_record()
+
     def test_durations_are_short_and_readable(self):
         texts = [
             self.env["saas.operation"]._format_seconds(seconds, True)

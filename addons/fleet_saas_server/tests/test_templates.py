@@ -315,6 +315,40 @@ class TestTemplates(TransactionCase):
         with freeze_time(fields.Datetime.now() + timedelta(days=20)):
             self.assertEqual(self.asked(), [False])
 
+    # --- its form
+
+    def test_its_form_stays_open_and_says_which_module_is_being_installed(self):
+        action = self.template.action_build()
+        self.assertEqual(action["type"], "ir.actions.act_window_close")
+        operation = self.template.operation_id
+        self.assertEqual(operation.kind, "template_build")
+        install = operation.step_ids.filtered(lambda step: step.name == "install")
+        install.state = "running"
+        operation.write({"state": "running", "progress_text": "Module web"})
+        self.template.invalidate_recordset()
+        self.assertEqual(self.template.operation_text, "Install the modules: Module web")
+        self.assertEqual(self.template.status, "working")
+
+    def test_a_failure_stays_on_its_form_until_something_else_was_done(self):
+        operation = self.submit("template_build")
+        operation.write({"error_code": "module_unknown", "error_facts": {"module": "sail"}})
+        self.end(operation, "failed")
+        self.assertEqual(self.template.failed_operation_id, operation)
+        self.assertIn("There is no module sail", self.template.failure_reason)
+        self.build()
+        self.template.invalidate_recordset()
+        self.assertFalse(self.template.failed_operation_id or self.template.failure_reason)
+
+    def test_operations_lead_to_the_template_since_versions_have_no_form(self):
+        operation = self.submit("template_build")
+        action = operation.action_open_record()
+        self.assertEqual(
+            (action["res_model"], action["res_id"]), (self.template._name, self.template.id)
+        )
+        self.end(operation, close=CLOSED)
+        fill = self.operations._submit("pool_fill", "grocery")
+        self.assertEqual(fill.action_open_record()["res_id"], self.template.id)
+
     # --- rights
 
     def test_viewers_see_templates_and_ask_for_nothing(self):

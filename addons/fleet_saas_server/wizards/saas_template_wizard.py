@@ -11,5 +11,5 @@ class SaasTemplateWizard(models.TransientModel):
     template_id = fields.Many2one("saas.database.template", required=True, ondelete="cascade")
 
     def action_build(self):
-        """Ask for the build and show its operation."""
+        """Ask for the build; the form of the template shows how far it is."""
         return self.template_id._ask("template_import", self._get_upload_arguments())
