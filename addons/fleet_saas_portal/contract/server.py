@@ -65,14 +65,20 @@ class HostingServer:
         return found
 
     def status(self, keys: Sequence[str]) -> dict[str, Status | None]:
-        """Return the status by key, None for a key that the server never accepted."""
+        """Return the status by key, None for a key that the server never accepted.
+
+        :raises Malformed: it has answered with another operation's
+        """
         answer = self._call("status", keys=list(keys[:MAX_KEYS]))
         if not isinstance(answer, dict):
             raise Malformed(host=self._host)
-        return {
+        found = {
             key: values.status(answer[key], self._host) if answer.get(key) else None
             for key in keys[:MAX_KEYS]
         }
+        if any(status and status.key != key for key, status in found.items()):
+            raise Malformed(host=self._host)
+        return found
 
     @property
     def _host(self) -> str:

@@ -11,6 +11,7 @@ from odoo.addons.fleet_databases.remote.errors import Malformed, plain
 ACTIVE = ("queued", "running", "undoing")
 ENDED = ("done", "failed", "cancelled")
 STATES = ACTIVE + ENDED
+MOST = 1 << 31  # of a number that is kept as one
 MOMENT = "%Y-%m-%d %H:%M:%S"  # UTC, as Odoo writes it
 
 
@@ -255,14 +256,15 @@ def _text(row: dict[str, Any], name: str, host: str) -> str:
 
 def _integer(row: dict[str, Any], name: str, host: str) -> int:
     value = row.get(name)
-    if not isinstance(value, int) or isinstance(value, bool):
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < MOST:
         raise Malformed(host=host)
     return value
 
 
 def _number(value: Any) -> float:
     known = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return min(max(float(value), 0.0), 100.0) if known else 0.0
+    # Compared before it is a float: JSON's integers may be larger than any.
+    return float(min(max(value, 0), 100)) if known else 0.0
 
 
 def _optional(value: Any) -> str:

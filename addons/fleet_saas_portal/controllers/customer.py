@@ -111,7 +111,7 @@ class CustomerDatabases(CustomerPortal):
     @route(f"{PAGE}/<string:uuid>/backup", **POST)
     def portal_backup(self, uuid, **_kwargs):
         """Back the database up now."""
-        return self._do(uuid, "manager", "backup", lambda x: x.action_backup())
+        return self._do(uuid, "manager", "backup", lambda x: x._back_up_for_customer())
 
     @route(f"{PAGE}/<string:uuid>/backup/restore", **POST)
     def portal_restore(self, uuid, backup="", **_kwargs):

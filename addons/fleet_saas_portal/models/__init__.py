@@ -72,3 +72,4 @@ from . import saas_openid_login
 from . import res_users_openid
 from . import saas_domain_again
 from . import saas_mail_trouble
+from . import saas_request_company

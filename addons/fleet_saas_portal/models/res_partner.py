@@ -4,7 +4,12 @@ from odoo import fields, models
 class ResPartner(models.Model):
     _inherit = "res.partner"
 
-    saas_instance_ids = fields.One2many("saas.instance", "partner_id", "Instances")
+    saas_instance_ids = fields.One2many(
+        "saas.instance",
+        "partner_id",
+        "Instances",
+        groups="fleet_saas_portal.group_saas_user",
+    )
     saas_instance_count = fields.Integer(
         "Hosted Databases",
         compute="_compute_saas_instance_count",

@@ -150,7 +150,7 @@ class SaasExport(models.Model):
         """Write what the server says of its operation."""
         self.ensure_one()
         if request.state != "done":
-            self.write({"state": "failed", "error": request.error or request.state})
+            self.write({"state": "failed", "error": request.error or request._get_state_label()})
             return
         self.write(
             {

@@ -1,3 +1,4 @@
+import logging
 import re
 from datetime import timedelta
 
@@ -5,9 +6,12 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 
+_logger = logging.getLogger(__name__)
+
 NAME = re.compile(r"[a-z][a-z0-9-]{1,40}[a-z0-9]")
 IDENTITY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 FIGURES_AFTER = timedelta(minutes=1)
+MOST_BYTES, MOST_COUNTED = 1 << 50, 1 << 31
 # Every state, the states it may go to, and how long it may last before somebody has to look.
 STATES = {
     "draft": (("creating", "active", "deleted"), None),
@@ -153,6 +157,9 @@ class SaasInstance(models.Model):
         fixed = {"name", "server_id", "uuid"} & vals.keys()
         if fixed and not self.env.su and any(each.state != "draft" for each in self):
             raise UserError(self.env._("Use Rename or Move: this changes what exists already."))
+        if not vals.get("active", True) and not self.env.su:
+            # Out of the lists it would be billed and hosted, and told of nothing.
+            self._unlink_except_living()
         return super().write(vals)
 
     @api.ondelete(at_uninstall=False)
@@ -299,7 +306,7 @@ class SaasInstance(models.Model):
             body=self.env._(
                 "%(operation)s: %(state)s. %(reason)s",
                 operation=request.name,
-                state=request.state,
+                state=request._get_state_label(),
                 reason=request.error or "",
             )
         )
@@ -346,6 +353,10 @@ class SaasInstance(models.Model):
             return
         Project = self.env["project.project"].sudo().with_context(active_test=False)
         known = Project.search([("database_url", "=", self.url), ("database_hosting", "!=", False)])
+        living = known.saas_instance_ids.filtered(lambda each: each.state not in GONE)
+        if living - self:
+            _logger.warning("%s: its server gives it the address of another instance", self.name)
+            return
         self.sudo().project_id = known or Project.create(
             {
                 "name": self.name,
@@ -380,6 +391,9 @@ class SaasInstance(models.Model):
     def _take_hosted(self, hosted):
         """Write what the server says of this database, unless something is under way there."""
         self.ensure_one()
+        if self.state == "creating" and not self.uuid:
+            # It may be another database of that name, for which the server refuses to make this one.
+            return
         values = {"is_missing": False, "url": hosted.url or self.url}
         if not self.uuid and hosted.state != "creating":
             values["uuid"] = hosted.uuid
@@ -399,7 +413,10 @@ class SaasInstance(models.Model):
         known = {
             name: value
             for name, value in figures.items()
-            if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+            if isinstance(value, (int, float))
+            and not isinstance(value, bool)
+            # More than PostgreSQL keeps, or a database can hold, is nothing that a server has counted.
+            and 0 <= value < (MOST_BYTES if name.endswith("_bytes") else MOST_COUNTED)
         }
         values = {}
         if "internal_users" in known:

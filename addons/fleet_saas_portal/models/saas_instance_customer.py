@@ -1,6 +1,8 @@
 from datetime import timedelta
 from urllib.parse import quote
 
+from psycopg2.errors import UniqueViolation
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
@@ -8,6 +10,7 @@ from odoo.fields import Domain
 from .saas_instance import GONE
 
 MAX_STAGING = 2  # copies that customers make for themselves, a database
+MAX_BACKUPS = 5  # that customers ask for, a database and day
 PLENTY = 80  # percent of a limit from which on it is shown as nearly full
 LONGEST = 42  # characters of a name
 KEEP_DAYS = 30  # of a database without a plan, such as a staging copy
@@ -161,13 +164,36 @@ class SaasInstance(models.Model):
             raise UserError(
                 self.env._("%s has staging copies enough: cancel one of them first.", self.name)
             )
-        staging = self._copy_database(self._get_staging_name(), backup=point)
+        try:
+            with self.env.cr.savepoint():
+                staging = self._copy_database(self._get_staging_name(), backup=point)
+        except UniqueViolation as error:
+            # Somebody else has begun one since this transaction looked for a name.
+            raise UserError(
+                self.env._("Another copy of %s has just been begun; look at the list.", self.name)
+            ) from error
         staging.user_id = self.user_id
         # Who looks after the database looks after its copy.
         self.env["saas.member"].create(
             [{**member._prepare_copy(), "instance_id": staging.id} for member in self.member_ids]
         )
         return staging
+
+    def _back_up_for_customer(self):
+        """Have a backup taken, not more often a day than a person needs: each takes room."""
+        self.ensure_one()
+        since = fields.Datetime.now() - timedelta(days=1)
+        asked = self.request_ids.filtered(
+            lambda each: each.kind == "backup" and each.user_id.share and each.create_date > since
+        )
+        if len(asked) >= MAX_BACKUPS:
+            raise UserError(
+                self.env._(
+                    "%(number)s backups a day are taken of a database; try again tomorrow.",
+                    number=MAX_BACKUPS,
+                )
+            )
+        self.action_backup()
 
     def _find_backup(self, backup):
         if backup not in [each["id"] for each in self._get_backups()]:

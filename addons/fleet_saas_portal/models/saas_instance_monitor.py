@@ -139,7 +139,7 @@ class SaasInstance(models.Model):
 
     def _request_ended(self, request):
         if request.kind == "monitor" and request.state != "done":
-            self.sudo().monitor_problem = request.error or request.state
+            self.sudo().monitor_problem = request.error or request._get_state_label()
             return None
         return super()._request_ended(request)
 

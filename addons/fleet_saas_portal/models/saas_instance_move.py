@@ -40,6 +40,8 @@ class SaasInstance(models.Model):
         """Return in words why this instance cannot move to ``server`` now, False when it can."""
         self.ensure_one()
         name = self.name
+        if self.state == "suspended":
+            return self.env._("%s is suspended: resume it, then it can be moved.", name)
         if self.state != "active" or self.request_id or self.is_deleting:
             return self.env._("Only an active database with nothing under way can be moved.")
         if not self.uuid:

@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 from odoo import api, fields, models
@@ -8,6 +9,7 @@ from odoo.tools.sql import escape_psql
 from odoo.addons.auth_signup.models.res_partner import SignupError
 
 # What each role may do includes what those before it may.
+NO_NAME = re.compile(r"://|www\.|[<>@\\]|.{81}|[\r\n]", re.IGNORECASE)
 ROLES = ("viewer", "manager", "owner")
 MAX_MEMBERS = 50  # a customer
 MAX_INVITATIONS = 20  # a customer and day: each of them is a mail to an address that was typed
@@ -154,6 +156,15 @@ class SaasMember(models.Model):
             return f"{base}/my/databases"
         return partner._get_signup_url()
 
+    def _get_giver(self):
+        """Return whose role it is, for the invitation, and no name that is none.
+
+        Customers name themselves, and this mail goes to whom they like.
+        """
+        self.ensure_one()
+        name = self.partner_id.name or ""
+        return self.env._("Somebody") if not name or NO_NAME.search(name) else name
+
     def _prepare_copy(self):
         """Return the values by which the same person has the same role elsewhere."""
         self.ensure_one()
@@ -167,4 +178,4 @@ class SaasMember(models.Model):
     def _get_place(self):
         """Return what the role is for, in words."""
         self.ensure_one()
-        return self.instance_id.name or self.env._("all databases of %s", self.partner_id.name)
+        return self.instance_id.name or self.env._("all databases of %s", self._get_giver())

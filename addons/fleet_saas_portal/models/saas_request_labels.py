@@ -95,6 +95,11 @@ class SaasRequest(models.Model):
             if request.doing and not request.waits:
                 request.doing = self._get_step_label(request.doing)
 
+    def _get_state_label(self):
+        """Return what the state is called in the user's language."""
+        self.ensure_one()
+        return dict(self._fields["state"]._description_selection(self.env))[self.state]
+
     @api.model
     def _get_step_label(self, name):
         """Return what a step of the server is called in the user's language."""

@@ -79,9 +79,12 @@ class SaasSignup(models.Model):
         self.ensure_one()
         allowed, lasts = STATES[self.state][0], STATES[state][1]
         if state != self.state and state not in allowed:
+            labels = dict(self._fields["state"]._description_selection(self.env))
             raise UserError(
                 self.env._(
-                    "The sign-up cannot go from %(old)s to %(new)s.", old=self.state, new=state
+                    "The sign-up cannot go from %(old)s to %(new)s.",
+                    old=labels[self.state],
+                    new=labels[state],
                 )
             )
         expires = fields.Datetime.now() + lasts if lasts else False

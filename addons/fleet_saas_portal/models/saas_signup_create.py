@@ -178,7 +178,8 @@ class SaasSignup(models.Model):
             with self.env.cr.savepoint():
                 instance = self.instance_id.sudo()
                 if instance:
-                    instance.write({"name": self.name, "lang": self.lang})
+                    # The server that could not do it need not be the one that is asked again.
+                    instance.write({"name": self.name, "lang": self.lang, "server_id": False})
                 else:
                     instance = instance.create(self._prepare_instance(customer))
                 instance._create_database()
@@ -226,7 +227,7 @@ class SaasSignup(models.Model):
             if request.state == "done":
                 signup._set_state("done", problem=False)
             elif request.error_code != "language_missing" or not signup._drop_language():
-                signup._set_state("failed", problem=request.error or request.state)
+                signup._set_state("failed", problem=request.error or request._get_state_label())
 
     def _drop_language(self):
         """Ask again in the template's own language: better than no database."""

@@ -58,6 +58,14 @@ FIXED = {
     "is_pending",
     "reminders",
     "problem",
+    # Odoo computes these; a value that is written stays until then.
+    "deadline",
+    "next_invoice",
+    "mrr",
+    "name",
+    "partner_id",
+    "company_id",
+    "invoice_ids",
 }
 
 

@@ -176,13 +176,20 @@ class SaasSubscription(models.Model):
         return {"credit": charge + back if credit > charge else credit, "charge": charge}
 
     def _get_paid_ahead(self):
-        """Return the amount without taxes of the periods that were paid and are not over."""
-        today = fields.Date.today()
-        return sum(
-            move.amount_untaxed
-            for move in self.sudo().invoice_ids
-            if move.saas_is_counted and move.saas_period_end > today
+        """Return the amount without taxes that days which are not over have cost until now.
+
+        The periods that were paid, and what changes of plan since have added or given back.
+        """
+        today, moves = fields.Date.today(), self.sudo().invoice_ids
+        periods = moves.filtered(lambda x: x.saas_is_counted and x.saas_period_end > today)
+        if not periods:
+            return 0.0
+        since = min(periods.mapped("invoice_date"))
+        changes = moves.filtered(
+            lambda x: x.saas_kind == "change" and x.state == "posted" and x.invoice_date >= since
         )
+        total = sum(periods.mapped("amount_untaxed"))
+        return total + sum(changes.mapped("amount_untaxed_in_currency_signed"))
 
     def _change_plan(self, plan):
         """Have the instance go to ``plan`` now; `_take_plan` is what it costs."""

@@ -1,7 +1,10 @@
 from odoo import fields, models
 from odoo.exceptions import UserError
 
+from .saas_instance_ask import OURS
 from .saas_subscription import WANTED
+
+OURS |= {"is_suspended_with"}
 
 
 class SaasInstance(models.Model):

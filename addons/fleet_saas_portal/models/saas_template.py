@@ -63,6 +63,7 @@ class SaasTemplate(models.Model):
 
     def action_build(self):
         """Build the template on every server that it is meant for."""
+        self.check_access("write")
         for template in self:
             if not template.line_ids:
                 raise UserError(self.env._("Add a server to %s first.", template.name))
@@ -118,6 +119,7 @@ class SaasTemplateServer(models.Model):
 
     def action_build(self):
         """Build it there, or build a new version."""
+        self.check_access("write")
         self._build()
 
     def _build(self):

@@ -3,6 +3,7 @@ from . import (
     test_adopt,
     test_approval_kept,
     test_billing,
+    test_boundaries,
     test_bulk,
     test_cancelled,
     test_capacity,
