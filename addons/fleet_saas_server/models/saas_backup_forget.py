@@ -3,9 +3,8 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 
 from ..hosting.journal import ACTIVE
-from .saas_operation import KEEP_DAYS
+from .saas_operation import KEEP_DAYS, MAX_UNLINKED
 
-MAX_UNLINKED = 1000  # records in one transaction
 READERS = ("restore_as", "drill", "verify")
 
 

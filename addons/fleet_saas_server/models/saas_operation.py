@@ -16,6 +16,7 @@ from .saas_errors import KeyReused, words
 # What an operation is called that has ended while its records do not say so yet.
 SETTLING = {"done": "running", "failed": "undoing", "cancelled": "undoing"}
 KEEP_DAYS = 180  # finished operations are kept this long
+MAX_UNLINKED = 1000  # records in one transaction
 
 
 class SaasOperation(models.Model):
@@ -323,4 +324,6 @@ class SaasOperation(models.Model):
         """Forget what ended long ago; an idempotency key is worth nothing after that."""
         limit = fields.Datetime.now() - relativedelta(days=KEEP_DAYS)
         domain = Domain("ended", "<", limit) & Domain("state", "not in", ACTIVE)
-        self.search(domain, limit=1000).unlink()
+        found = self.search(domain, limit=MAX_UNLINKED)
+        found.unlink()
+        return len(found), len(found) == MAX_UNLINKED  # called again while some are left

@@ -9,6 +9,7 @@ from odoo.tools import mute_logger
 
 from ..hosting.names import hidden_name
 from ..hosting.personalise import password_hash
+from ..models import saas_operation
 
 HASH = password_hash("a good password")
 
@@ -312,6 +313,16 @@ class TestLife(LifeCase):
         self.assertEqual(asked.mapped("request"), [
             {"uuid": self.acme.uuid, "snapshot": snapshot.physical}
         ])  # fmt: skip
+
+    def test_operations_that_ended_long_ago_go_however_many_there_are(self):
+        long_ago = fields.Datetime.now() - relativedelta(days=181)
+        old = [self.submit("snapshot") for _number in range(3)]
+        for operation in old[:2]:
+            operation.write({"state": "done", "ended": long_ago})
+        with patch.object(saas_operation, "MAX_UNLINKED", 1):
+            answers = [self.operations._gc_operations() for _again in range(3)]
+        self.assertEqual(answers, [(1, True), (1, True), (0, False)])
+        self.assertEqual([bool(one.exists()) for one in old], [False, False, True])
 
     def test_an_operation_that_breaks_its_run_holds_up_no_other(self):
         waiting = [self.submit("snapshot").id, self.submit("backup").id]
