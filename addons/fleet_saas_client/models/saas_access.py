@@ -29,11 +29,13 @@ class SaasAccess(models.Model):
         return super().create(vals_list)
 
     def write(self, vals):
-        self._refuse_change()
-
-    def unlink(self):
         # The superuser is refused too: a server action is one whenever it wants to be.
         self._refuse_change()
+        return super().write(vals)
+
+    def unlink(self):
+        self._refuse_change()
+        return super().unlink()
 
     def _refuse_change(self):
         raise AccessError(self.env._("Nobody changes the list of who came in."))
