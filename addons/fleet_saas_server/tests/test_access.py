@@ -2,6 +2,7 @@ import inspect
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
+from odoo.models import MAGIC_COLUMNS
 from odoo.service.model import get_public_method
 from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
@@ -149,6 +150,20 @@ class TestAccess(TransactionCase):
                 with self.subTest(model=model, field=name), self.assertRaises(AccessError):
                     record.write({name: self.samples[model][name]})
         self.acme.with_user(self.users["operator"]).is_protected = True
+
+    @mute_logger("odoo.models", "odoo.addons.base.models.ir_model")
+    def test_no_write_of_ours_lets_anybody_else_write(self):
+        for model, record in self.samples.items():
+            values = {
+                name: field.convert_to_write(record[name], record)
+                for name, field in record._fields.items()
+                if field.store and name not in MAGIC_COLUMNS
+            }
+            for user in ("portal", "employee", "agent", "viewer"):
+                if model == "saas.health" and user == "viewer":
+                    continue
+                with self.subTest(model=model, user=user), self.assertRaises(AccessError):
+                    record.with_user(self.users[user]).write(values)
 
     def public_methods(self):
         """Give every method of this addon that RPC may call: its model, its name."""
