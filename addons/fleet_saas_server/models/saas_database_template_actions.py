@@ -54,7 +54,8 @@ class SaasDatabaseTemplate(models.Model):
     def action_open_operation(self):
         """Show the operation that works on the template, or the one that failed."""
         self.ensure_one()
-        return (self.operation_id or self.failed_operation_id)._get_form_action()
+        operation = self.operation_id or self.failed_operation_id
+        return operation._get_form_action() if operation else False
 
     def action_open_copy(self):
         """Open the checked-out copy in another window."""
