@@ -24,10 +24,16 @@ class SaasCase(TransactionCase):
         cls.partner = cls.env["res.partner"].create({"name": "Acme"})
         groups = "fleet_saas_portal.group_saas_%s"
         cls.people = {
-            name: new_test_user(cls.env, f"saas_{name}", groups % name)
+            name: cls.make_user(f"saas_{name}", groups % name)
             for name in ("user", "manager", "admin")
         }
-        cls.people["outsider"] = new_test_user(cls.env, "saas_outsider", "base.group_user")
+        cls.people["outsider"] = cls.make_user("saas_outsider", "base.group_user")
+
+    @classmethod
+    def make_user(cls, login, groups, **values):
+        """Return a new user, to whom no invitation is written."""
+        quiet = {"no_reset_password": True}
+        return new_test_user(cls.env, login, groups, context=quiet, **values).with_env(cls.env)
 
     def make_instance(self, name="acme", **values):
         values = {"name": name, "plan_id": self.plan.id, "partner_id": self.partner.id} | values

@@ -1,5 +1,4 @@
 from odoo import fields
-from odoo.tests import new_test_user
 
 from .common import SaasCase
 
@@ -30,9 +29,7 @@ class CustomerCase(SaasCase):
 
     @classmethod
     def make_person(cls, login, **values):
-        return new_test_user(
-            cls.env, login, "base.group_portal", email=f"{login}@example.com", **values
-        )
+        return cls.make_user(login, "base.group_portal", email=f"{login}@example.com", **values)
 
     @classmethod
     def make_hosted(cls, name, partner):
