@@ -36,12 +36,15 @@ def printed(case, **changes):
     return Kit(**(values | changes)).text()
 
 
-def follow(text, case, folder, database):
-    """Run every block of the kit in one shell, as its reader is told; return how it ended."""
+def follow(text, case, folder, database, first=""):
+    """Run every block of the kit in one shell, as its reader is told; return how it ended.
+
+    :param first: a folder whose programs are found before all others
+    """
     blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     assert len(blocks) == 5
     folder.mkdir()
-    path = f"{case.tools.folder}:{Path(case.repo.binary).parent}:{os.environ['PATH']}"
+    path = f"{first}:{case.tools.folder}:{Path(case.repo.binary).parent}:{os.environ['PATH']}"
     env = os.environ | case.cluster.environment() | {"PATH": path, "NEW": database}
     env["FILESTORE"] = str(folder / "filestore")
     script = "set -e\n" + "\n".join(blocks)
@@ -60,6 +63,7 @@ def test_the_kits_commands_bring_back_every_row_and_file(case, tmp_path):
         assert ended.returncode == 0, ended.stdout + ended.stderr
         assert taken.backup in ended.stdout
         assert "Signature Verified Successfully" in ended.stdout
+        assert "WARNING" not in ended.stderr
         with case.cluster.cursor(database) as cr:
             assert snapshot.count_rows(cr) == expected.rows
         restored = tmp_path / "empty" / "filestore" / database
@@ -74,6 +78,19 @@ def test_the_kit_stops_at_a_backup_that_this_server_did_not_sign(case, tmp_path)
     database = f"{postgres.prefix()}test_kit_{os.getpid()}_none"
     ended = follow(printed(case, public_key=stranger), case, tmp_path / "empty", database)
     assert ended.returncode != 0
+    assert not postgres.exists(database)
+
+
+def test_the_kit_stops_before_a_database_when_pg_restore_cannot_read_the_dump(case, tmp_path):
+    case.take()
+    database = f"{postgres.prefix()}test_kit_{os.getpid()}_old"
+    old = tmp_path / "bin"
+    old.mkdir()
+    (old / "pg_restore").write_text("#!/bin/sh\necho unsupported version >&2\nexit 1\n")
+    (old / "pg_restore").chmod(0o755)
+    ended = follow(printed(case), case, tmp_path / "empty", database, first=old)
+    assert ended.returncode != 0
+    assert "unsupported version" in ended.stderr
     assert not postgres.exists(database)
 
 

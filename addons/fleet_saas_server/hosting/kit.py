@@ -100,9 +100,10 @@ _DATABASE = f"""\
 NEW=${{NEW:-restored}}
 restic dump --tag "$BACKUP,part=dump" latest /{DUMP_NAME} > {DUMP_NAME}
 grep -q "\\"dump_sha256\\":\\"$(sha256sum < {DUMP_NAME} | cut -d ' ' -f 1)\\"" manifest.json
+pg_restore --list {DUMP_NAME} > contents.txt
 createdb --template=template0 --encoding=UTF8 --lc-collate=C "$NEW"
 pg_restore --exit-on-error --no-owner --no-privileges --no-publications --no-subscriptions --jobs=2 --dbname="$NEW" {DUMP_NAME}
-psql --dbname="$NEW" --quiet --command=ANALYZE"""
+PGOPTIONS="-c client_min_messages=error" psql --dbname="$NEW" --quiet --command=ANALYZE"""
 _FILES = """\
 FILESTORE=${FILESTORE:-/var/lib/odoo/filestore}
 mkdir -p "$FILESTORE/$NEW"
