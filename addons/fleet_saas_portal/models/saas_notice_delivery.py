@@ -35,6 +35,14 @@ class SaasNotice(models.Model):
             notice.told_count = states.count("told")
             notice.failed_count = states.count("failed") + states.count("unread")
 
+    def web_read(self, specification):
+        """Tell the recipients which notice is read: before its first load the form does not know."""
+        if len(self) == 1 and "recipient_ids" in specification:
+            lines = dict(specification["recipient_ids"] or {})
+            lines["context"] = {**lines.get("context", {}), "saas_notice_id": self.id}
+            specification = {**specification, "recipient_ids": lines}
+        return super().web_read(specification)
+
     def action_open_recipients(self):
         """Show the databases that it is for, and which of them have it."""
         self.ensure_one()

@@ -1,3 +1,6 @@
+from datetime import timedelta
+
+from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import TransactionCase, tagged
 
@@ -61,6 +64,18 @@ class TestCreate(TransactionCase):
             step.write({"state": "undone", "evidence": notes.get(step.name)})
         operation.write({"state": "failed", "error_code": "undo_failed"})
         operation._apply()
+
+    def test_what_was_made_is_measured_soon_but_not_at_once(self):
+        operation, database = self.make()
+        measure = self.env.ref("fleet_saas_server.ir_cron_measure")
+        triggers = self.env["ir.cron.trigger"].search([("cron_id", "=", measure.id)])
+        operation.step_ids.state = "done"
+        operation.state = "done"
+        operation._apply()
+        self.assertEqual(database.state, "active")
+        new = self.env["ir.cron.trigger"].search([("cron_id", "=", measure.id)]) - triggers
+        self.assertEqual(len(new), 1)
+        self.assertGreater(new.call_at, fields.Datetime.now() + timedelta(seconds=20))
 
     def test_what_an_undo_found_in_use_is_hosted_and_not_made_again(self):
         operation, database = self.make()
