@@ -80,7 +80,7 @@ class HostingServer:
             "FLEET_HOSTED_URL": f"http://127.0.0.1:{self.port}",
             "FLEET_PUBLIC_URL": f"http://%s.localhost:{self.port}",
             "FLEET_BACKUP_DIR": str(self._control.folder / "backups"),
-            "ODOO_QUEUE_JOB_CHANNELS": "root:4",
+            "ODOO_QUEUE_JOB_CHANNELS": "root:4,root.hosting_slow:3",
             # The runner asks its own process; the host name selects the database.
             "ODOO_QUEUE_JOB_HOST": f"{LABEL}.localhost",
             "ODOO_QUEUE_JOB_PORT": str(self._control.port),

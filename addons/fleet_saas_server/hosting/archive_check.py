@@ -45,7 +45,7 @@ sentences(
     "pg_dump -Fc, and try again.",
     archive_broken="The archive is damaged (%(reason)s). Get a complete copy and try again.",
     archive_too_big="The archive is refused: %(what)s is %(value)s, and %(limit)s is allowed. "
-    "If it is to be trusted, load it with odoo-bin db load and adopt the database.",
+    "If it is to be trusted, load it with odoo-bin db load, or pg_restore, and adopt the database.",
     archive_member="The archive is refused because of its member %(member)s: %(reason)s.",
     archive_manifest="The archive's manifest.json is refused: %(reason)s.",
     archive_version="The archive was made by Odoo %(found)s, this server runs %(wanted)s. "

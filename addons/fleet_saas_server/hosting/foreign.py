@@ -55,7 +55,7 @@ sentences(
     "be encrypted, and the sandbox's is not. Host PostgreSQL on this machine.",
     foreign_dump="The archive's dump was refused by PostgreSQL: %(reason)s",
     foreign_size="The archive was refused: its database grew beyond %(limit)s bytes. If it is to "
-    "be trusted, load it with odoo-bin db load and adopt the database.",
+    "be trusted, load it with odoo-bin db load, or pg_restore, and adopt the database.",
 )
 
 

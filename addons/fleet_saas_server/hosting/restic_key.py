@@ -60,13 +60,13 @@ def heal(location: str, password: str) -> bool:
     restic tries all key files in the order in which the folder lists them, and gives up at the first
     whose content is not what its name says: nobody can use it, and it bars the way to the others.
     """
-    folder = Path(location) / "keys"
-    if not any(opened(key, password) for path, key in _keys(location) if not _damaged(path)):
-        return False
-    damaged = [path for path in folder.iterdir() if path.is_file() and _damaged(path)]
     with contextlib.suppress(OSError):
+        if not any(opened(key, password) for path, key in _keys(location) if not _damaged(path)):
+            return False
+        found = (path for path in (Path(location) / "keys").iterdir() if path.is_file())
+        damaged = [path for path in found if _damaged(path)]
         for path in damaged:
-            path.unlink(missing_ok=True)
+            path.unlink()
         return bool(damaged)
     return False
 

@@ -163,6 +163,9 @@ class SaasBackup(models.Model):
         # Read back is what makes it count, whatever happened to its copies afterwards.
         if not steps["confirm"].get("tables"):
             backup.write({"state": "failed", "problem": operation.error})
+            # What was stored all the same is there until the policy forgets it.
+            if not steps["take"].get("snapshots"):
+                backup.repository_ids = False
             return
         taken, copied = steps["take"], steps["copy"].get("failed") or {}
         backup.write(

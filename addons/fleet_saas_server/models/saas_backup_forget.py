@@ -66,9 +66,10 @@ class SaasBackup(models.Model):
 
     @api.autovacuum
     def _gc_backups(self):
-        """Forget the records of what was forgotten, or failed, long ago: nothing of it is left."""
+        """Forget the records of old backups that were forgotten or failed and left nothing."""
         limit = fields.Datetime.subtract(fields.Datetime.now(), days=KEEP_DAYS)
         domain = Domain("state", "in", ("forgotten", "failed")) & Domain("taken_at", "<", limit)
+        domain &= Domain("repository_ids", "=", False)
         found = self.search(domain, limit=MAX_UNLINKED)
         found.unlink()
         return len(found), len(found) == MAX_UNLINKED  # called again while some are left

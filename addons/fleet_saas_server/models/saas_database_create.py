@@ -168,8 +168,9 @@ class SaasDatabase(models.Model):
             report=report or False,
             document=operation.request.get("document") or False,
         )
-        measure = self.env.ref("fleet_saas_server.ir_cron_measure").sudo()
-        measure._trigger(fields.Datetime.now() + MEASURED_AFTER)
+        measure = self.env.ref("fleet_saas_server.ir_cron_measure", raise_if_not_found=False)
+        if measure:
+            measure.sudo()._trigger(fields.Datetime.now() + MEASURED_AFTER)
 
     @api.model
     def _retry_operation(self, operation):

@@ -219,6 +219,7 @@ PROGRESS_LABELS = {
         _lt("Restoring the files"),
         _lt("Saving the database"),
         _lt("Saving the files"),
+        _lt("Waiting for another archive"),
     )
 }
 

@@ -2,6 +2,8 @@ import logging
 import time
 from contextlib import closing
 
+from psycopg2 import InterfaceError, OperationalError
+
 from odoo import SUPERUSER_ID, api, fields, models
 from odoo.exceptions import ConcurrencyError, UserError
 from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
@@ -94,16 +96,16 @@ class SaasOperation(models.Model):
         With such an error it fails, in words: raised here, it would let the operation wait for ever.
         """
         self.ensure_one()
+        step = self.step_ids[:1].name
         try:
             return self.env[KINDS[self.kind].owner]._get_operation_secrets(self), None
         except HostingError as error:
             return {}, error
-        except (ConcurrencyError, *PG_CONCURRENCY_EXCEPTIONS_TO_RETRY):
-            raise  # the next try finds what the other one has made
+        except (ConcurrencyError, OperationalError, InterfaceError):
+            raise  # the next try finds what the other one has made, or PostgreSQL back
         except Exception as error:
             _logger.exception("operation %s: its secrets cannot be read", self.id)
-            facts = {"step": self.step_ids[:1].name, "kind": type(error).__name__}
-            return {}, HostingError("unexpected", **facts)
+            return {}, HostingError("unexpected", step=step, kind=type(error).__name__)
 
     @api.model
     def _run_or_go_on(self, host, operation_id, secrets, refusal):

@@ -1,4 +1,5 @@
 from odoo import api, fields, models
+from odoo.fields import Domain
 
 from ..hosting.journal import ACTIVE
 
@@ -89,7 +90,8 @@ class SaasPoolClone(models.Model):
         """Drop the clones that nobody will get; what could not be dropped is tried again each hour."""
         wanted = self.env["saas.database.template"].search([("pool_size", ">", 0)])
         published = wanted.published_version_id.mapped("physical")
-        old = self.search([("source", "not in", published), ("state", "!=", "taken")])
+        unwanted = Domain("source", "not in", published) & Domain("state", "!=", "taken")
+        old = self.search(unwanted | Domain("state", "=", "leaving"))
         for clone in old:
             key = f"pool_drop:{clone.physical[-32:]}:{fields.Datetime.now():%Y%m%d%H}"
             self.env["saas.operation"]._submit_by_clock("pool_drop", clone.physical, key=key)

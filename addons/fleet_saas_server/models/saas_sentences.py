@@ -18,7 +18,7 @@ SENTENCES = {
         "The file %(file)s is a plain SQL script. Use Odoo's zip format, or pg_dump -Fc, and try again."
     ),
     "archive_too_big": _lt(
-        "The archive is refused: %(what)s is %(value)s, and %(limit)s is allowed. If it is to be trusted, load it with odoo-bin db load and adopt the database."
+        "The archive is refused: %(what)s is %(value)s, and %(limit)s is allowed. If it is to be trusted, load it with odoo-bin db load, or pg_restore, and adopt the database."
     ),
     "archive_unknown": _lt(
         "The file %(file)s is not an archive that can be restored: it is neither a zip made by Odoo nor a dump made with pg_dump -Fc. Make one of these and try again."
@@ -133,7 +133,7 @@ SENTENCES = {
         "The archive is refused: its database holds things that Odoo does not make and that would run with this server's rights: %(objects)s. Remove them and make a new archive."
     ),
     "foreign_size": _lt(
-        "The archive was refused: its database grew beyond %(limit)s bytes. If it is to be trusted, load it with odoo-bin db load and adopt the database."
+        "The archive was refused: its database grew beyond %(limit)s bytes. If it is to be trusted, load it with odoo-bin db load, or pg_restore, and adopt the database."
     ),
     "gate_missing": _lt(
         "The Odoo at %(url)s serves databases without the gate, so one customer could open another's. Start it with --load=base,rpc,web,fleet_saas_server."

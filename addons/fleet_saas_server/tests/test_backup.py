@@ -98,6 +98,23 @@ class TestBackup(TransactionCase):
             self.env["saas.backup"]._get_never_forgotten(self.database), final | newest
         )
 
+    def fail(self, evidence):
+        operation = self.env["saas.operation"]._submit("backup", self.database.name)
+        for step in operation.step_ids:
+            step.evidence = evidence.get(step.name)
+        operation.write({"state": "failed", "error_code": "storage_unreachable"})
+        operation._apply()
+        return self.env["saas.backup"].browse(operation.res_id)
+
+    def test_the_record_of_what_failed_goes_once_no_repository_holds_anything_of_it(self):
+        stored = self.fail({"take": {"snapshots": ["0123abcd"]}})
+        self.assertEqual((stored.state, stored.repository_ids), ("failed", self.repository))
+        empty = self.fail({})
+        self.assertEqual((empty.state, bool(empty.repository_ids)), ("failed", False))
+        (stored | empty).taken_at = fields.Datetime.subtract(fields.Datetime.now(), days=181)
+        self.env["saas.backup"]._gc_backups()
+        self.assertEqual((stored | empty).exists(), stored)
+
     def test_backups_are_staggered_and_wait_longer_after_each_failure(self):
         now = fields.Datetime.now()
         self.assertLess(self.next_time(), now)

@@ -33,6 +33,21 @@ class TestClock(TransactionCase):
         targets = set(self.asked("pool_drop").mapped("target"))
         self.assertEqual(targets, {ready.physical, leaving.physical})
 
+    def test_a_clone_that_could_not_be_dropped_is_dropped_although_its_version_is_back(self):
+        template = self.env["saas.database.template"].create(
+            {"name": "Tiny", "code": "tiny", "module_names": "base_setup", "pool_size": 1}
+        )
+        version = self.env["saas.database.template.version"].create(
+            {"template_id": template.id, "number": 1, "physical": "fleet_t_tiny_" + "0" * 32}
+        )
+        version.state = "published"
+        clones = self.env["saas.pool.clone"]
+        names = {"ready": f"fleet_x_clone_{'a' * 32}", "leaving": f"fleet_x_clone_{'b' * 32}"}
+        for state, physical in names.items():
+            clones.create({"physical": physical, "source": version.physical, "state": state})
+        clones._drain()
+        self.assertEqual(self.asked("pool_drop").mapped("target"), [names["leaving"]])
+
     def test_a_version_that_cannot_be_dropped_holds_up_no_other(self):
         template = self.env["saas.database.template"].create({"name": "Shop", "code": "shop-one"})
         for number, letter in ((2, "a"), (1, "b")):

@@ -2,6 +2,7 @@ import os
 from unittest.mock import patch
 
 from cryptography.fernet import Fernet, InvalidToken
+from psycopg2 import OperationalError
 
 from odoo.exceptions import ConcurrencyError
 from odoo.tests import TransactionCase, tagged
@@ -165,6 +166,14 @@ class TestRivals(TransactionCase):
             self.assertEqual((list(secrets), refusal), (["document_key"], None))
         with patch.dict(os.environ, {"FLEET_SECRET_KEYS": generate_key()}):
             self.assertEqual(operation._read_secrets()[1].code, "wrong_secret_key")
+        # PostgreSQL will be back: then the operation is run.
+        away = patch.object(
+            type(self.env["saas.database"]),
+            "_get_operation_secrets",
+            side_effect=OperationalError("server closed the connection unexpectedly"),
+        )
+        with away, self.assertRaises(OperationalError):
+            operation._read_secrets()
         # A version that was discarded has no password any more.
         operation.write({"kind": "template_publish", "res_id": 0})
         with self.assertLogs("odoo.addons.fleet_saas_server", "ERROR"):

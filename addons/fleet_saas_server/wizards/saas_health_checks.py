@@ -27,8 +27,8 @@ class SaasHealth(models.TransientModel):
             says = self.env._("The job runner watches this database: operations start at once.")
             return [self._row("runner", GREEN, title, says)]
         todo = self.env._(
-            "Start Odoo with --load=base,rpc,web,queue_job, and with ODOO_QUEUE_JOB_CHANNELS=root:4 "
-            "in its environment."
+            "Start Odoo with --load=base,rpc,web,queue_job, and with "
+            "ODOO_QUEUE_JOB_CHANNELS=root:4,root.hosting_slow:3 in its environment."
         )
         if self._is_cron_on():
             says = self.env._(
