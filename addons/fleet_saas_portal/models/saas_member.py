@@ -9,10 +9,11 @@ from odoo.tools.sql import escape_psql
 from odoo.addons.auth_signup.models.res_partner import SignupError
 
 # What each role may do includes what those before it may.
-NO_NAME = re.compile(r"://|www\.|[<>@\\]|.{81}|[\r\n]", re.IGNORECASE)
 ROLES = ("viewer", "manager", "owner")
 MAX_MEMBERS = 50  # a customer
 MAX_INVITATIONS = 20  # a customer and day: each of them is a mail to an address that was typed
+# What a mail to strangers gives no customer's name for: links, markup, or more than a name.
+NO_NAME = re.compile(r"://|www\.|[<>@\\]|.{81}|[\r\n]", re.IGNORECASE)
 
 
 class SaasMember(models.Model):
