@@ -173,7 +173,6 @@ class SaasKey(models.Model):
         if not self.env.user.has_group("fleet_saas_portal.group_saas_admin"):
             raise AccessError(self.env._("Only SaaS administrators look after signing keys."))
 
-    @api.model
     def action_rotate(self):
         """Announce a new key; it signs once every database knows it."""
         self._check_admin()

@@ -94,7 +94,6 @@ class SaasOpenidKey(models.Model):
 
     # --- people
 
-    @api.model
     def action_rotate(self):
         """Have a new key sign; the former one is accepted for a day."""
         self.env["saas.key"]._check_admin()

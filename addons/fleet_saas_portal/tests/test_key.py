@@ -4,6 +4,7 @@ from freezegun import freeze_time
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError
+from odoo.service.model import call_kw
 from odoo.tests import tagged
 
 from odoo.addons.base.tests.test_ir_cron import CronMixinCase
@@ -50,6 +51,13 @@ class TestKey(SaasCase, CronMixinCase):
             self.first.with_user(self.people["admin"]).write({"state": "retired"})
         with self.assertRaises(AccessError):
             self.keys.with_user(self.people["admin"]).create({"kid": "own", "public": {}})
+
+    def test_the_buttons_above_the_lists_of_keys_work_with_nothing_selected(self):
+        for model in ("saas.key", "saas.openid.key"):
+            keys = self.env[model].with_user(self.people["admin"])
+            count = keys.search_count([])
+            call_kw(keys, "action_rotate", [[]], {})
+            self.assertGreater(keys.search_count([]), count)
 
     def test_an_announced_key_is_accepted_and_does_not_sign(self):
         second = self.announce()
