@@ -1,13 +1,17 @@
 import json
+import logging
 from urllib.parse import urlencode, urlsplit
 
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6750 import InvalidTokenError
 
+from odoo.exceptions import UserError
 from odoo.http import Controller, request, route
 
 from ..openid import ALGORITHM
 from .openid_provider import AUTH_METHODS, PRIVATE, Asked, Provider, choose_step
+
+_logger = logging.getLogger(__name__)
 
 PAGE = {"type": "http", "website": True, "sitemap": False, "multilang": False}
 # What programs ask; they have no session and get none.
@@ -71,10 +75,11 @@ class OpenId(Controller):
 
     def _log_in(self, asked):
         """Lead to the login page, and back here."""
-        data = asked.payload.data
-        if data.get("prompt") != "consent":
-            # Who comes back has just logged in.
-            data = {name: text for name, text in data.items() if name != "prompt"}
+        # Who comes back has just logged in; the ID token says when.
+        data = {**asked.payload.data, "max_age": ""}
+        words = data.get("prompt", "").split()
+        data["prompt"] = " ".join(word for word in words if word != "login")
+        data = {name: text for name, text in data.items() if text}
         back = f"/openid/authorize?{urlencode(data)}"
         return request.redirect_query("/web/login", {"redirect": back})
 
@@ -134,7 +139,13 @@ class OpenId(Controller):
             asked = self._asked(provider, request.httprequest.form)
         except OAuth2Error as error:
             return provider.handle_error_response(None, error)
-        return provider.create_token_response(asked)
+        try:
+            with request.env.cr.savepoint():
+                return provider.create_token_response(asked)
+        except UserError as error:
+            # The code stays good: nothing is wrong with it.
+            _logger.error("There is no ID token: %s", error)
+            return self._json({"error": "server_error"}, 500, PRIVATE)
 
     @route("/openid/userinfo", methods=["GET", "POST"], csrf=False, **PROGRAM)
     def userinfo(self, **_params):

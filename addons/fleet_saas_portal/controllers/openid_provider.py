@@ -290,11 +290,12 @@ def choose_step(data, client, is_logged_in):
         raise RequestURINotSupportedError()
     if data.get("response_mode", "query") != "query":
         raise InvalidRequestError("Unsupported 'response_mode'")
+    is_too_old = _is_too_old(data.get("max_age"))
     if not is_logged_in:
         if "none" in prompts:
             raise LoginRequiredError()
         return "login"
-    if "login" in prompts or _is_too_old(data.get("max_age")):
+    if "login" in prompts or is_too_old:
         # Nobody is logged out of this portal by the address of another system.
         raise LoginRequiredError()
     if client.asks_consent or prompts & {"consent", "select_account"}:

@@ -35,9 +35,14 @@ class ResUsers(models.Model):
         return {"email": email, "email_verified": proven}
 
     def _get_openid_databases(self):
-        """Return the databases that this user looks after: ``[{"name", "address", "role"}]``."""
+        """Return the databases that this user looks after: ``[{"name", "address", "role"}]``.
+
+        People of the hoster look after none: they never count as the customer.
+        """
         self.ensure_one()
         Instance = self.env["saas.instance"].sudo()
+        if Instance._is_staff(self):
+            return []
         roles = {}
         # Who has a role has those before it: the last one counts.
         for role in ROLES:

@@ -108,6 +108,11 @@ class TestOpenidWay(OpenidCase, HttpCase):
         told = self.wiki.who(self.wiki.take(code).json()["access_token"]).json()
         self.assertEqual([each["name"] for each in told["databases"]], ["beta"])
 
+    def test_the_hosters_people_look_after_no_database(self):
+        staff = self.people["user"]
+        self.make_member(staff, "owner", self.acme)
+        self.assertEqual(staff._get_openid_databases(), [])
+
     def test_every_login_leaves_a_line_without_code_and_token(self):
         code = self.code()
         token = self.wiki.take(code).json()["access_token"]
@@ -291,6 +296,21 @@ class TestOpenidAttacks(OpenidCase, HttpCase):
         with freeze_time(fields.Datetime.now() + timedelta(hours=2)):
             self.assertEqual(self.came_back(self.get(address))["error"], "login_required")
 
+    def test_who_is_not_logged_in_may_be_asked_for_a_fresh_login(self):
+        for max_age in ("0", "1"):
+            with self.subTest(max_age=max_age):
+                back = self.came_back(self.walk_in(self.max, self.wiki.address(max_age=max_age)))
+                claims = self.wiki.read(self.wiki.take(back["code"]).json()["id_token"])
+                self.assertLess(abs(time.time() - claims["auth_time"]), 60)
+        self.authenticate(None, None)
+        self.assertEqual(
+            self.came_back(self.get(self.wiki.address(max_age="soon")))["error"], "invalid_request"
+        )
+
+    def test_a_login_that_is_asked_for_takes_no_question_away(self):
+        self.form(self.walk_in(self.max, self.wiki.address(prompt="login consent")))
+        self.assertFalse(self.client.login_ids)
+
     # --- the code
 
     def test_a_code_is_good_once_and_its_second_use_takes_the_token_back(self):
@@ -304,6 +324,14 @@ class TestOpenidAttacks(OpenidCase, HttpCase):
         code = self.code()
         with freeze_time(fields.Datetime.now() + CODE_LIFE + timedelta(seconds=1)):
             self.assertError(self.wiki.take(code), 400, "invalid_grant")
+
+    def test_a_key_that_cannot_be_read_is_our_error_and_uses_no_code_up(self):
+        code, key = self.code(), self.env["saas.openid.key"]._get_signing()
+        secret, key.secret = key.secret, "gAAAAA"
+        with self.assertLogs("odoo.addons.fleet_saas_portal.controllers.openid", "ERROR"):
+            self.assertError(self.wiki.take(code), 500, "server_error")
+        key.secret = secret
+        self.assertEqual(self.wiki.take(code).status_code, 200)
 
     def test_a_code_is_tried_once(self):
         code = self.code()
