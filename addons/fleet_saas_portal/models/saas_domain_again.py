@@ -45,12 +45,13 @@ class SaasDomain(models.Model):
 
     @api.model
     def _cron_check(self):
-        result = super()._cron_check()
+        if not super()._cron_check():
+            return False
         before = fields.Datetime.now() - EVERY
         due = Domain("watched", "=", False) | Domain("watched", "<=", before)
         proven = Domain("state", "in", ("proven", "active"))
-        self._look_at(self.search(due & proven, order="watched"), "_take_look_again")
-        return result
+        again = self.search(due & proven, order="watched")
+        return self._look_at(again, "_take_look_again")
 
     def _take_look_again(self, found):
         """Write what a look at a name that is proven has found; servers that are silent say nothing."""
@@ -68,9 +69,7 @@ class SaasDomain(models.Model):
         instance = self.instance_id
         body = self.env._("The host name %(name)s: %(why)s", name=self.name, why=self.explanation)
         instance.message_post(body=body)
-        instance.activity_schedule(
-            "mail.mail_activity_data_todo",
-            user_id=instance._get_responsible().id,
-            summary=self.env._("The proof of %s is gone", self.name),
-            note=self.explanation,
-        )
+        staff = instance._get_staff(instance)
+        told = self.with_context(lang=staff.lang)
+        summary = told.env._("The proof of %s is gone", self.name)
+        instance._make_task(instance, staff, summary, told.explanation)

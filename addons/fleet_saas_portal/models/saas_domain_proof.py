@@ -206,14 +206,18 @@ class SaasDomain(models.Model):
 
     @api.model
     def _cron_check(self):
-        """Look up what is due, many at once; each result is written on its own."""
+        """Look up what is due, many at once; each result is written on its own.
+
+        :return: whether there is time for more
+        """
         due = Domain("next_check", "<=", fields.Datetime.now()) & Domain("is_given_up", "=", False)
         asked = self.search(due & Domain("state", "=", "asked"), order="next_check")
-        self._look_at(asked, "_take_look")
+        is_time_left = self._look_at(asked, "_take_look")
         told = self.env["saas.instance"].search([("domains_told", "!=", False)])
         for instance in told | self.search(due & Domain("state", "=", "proven")).instance_id:
             instance._tell_domains()
             self.env["ir.cron"]._commit_progress()
+        return is_time_left
 
     @api.model
     def _look_at(self, domains, take):

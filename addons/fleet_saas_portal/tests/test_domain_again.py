@@ -4,6 +4,7 @@ from freezegun import freeze_time
 
 from odoo import fields
 from odoo.tests import tagged
+from odoo.tools import html2plaintext
 
 from .dns_server import DnsServer
 from .test_domain import DomainCase
@@ -45,6 +46,32 @@ class TestDomainAgain(DomainCase):
         self.enter_record()
         self.run_on_day(4)
         self.assertFalse(self.domain.lost_since or self.domain.explanation)
+
+    def test_it_is_told_in_the_language_of_who_is_told(self):
+        self.env["res.lang"]._activate_lang("fr_FR")
+        self.people["user"].lang = "fr_FR"
+        self.acme.user_id = self.people["user"]
+        self.dns.records.clear()
+        self.run_on_day(1)
+        french = self.domain.with_context(lang="fr_FR").explanation
+        self.assertIn(french, html2plaintext(self.tasks().note))
+        self.assertNotEqual(french, self.domain.explanation)
+
+    def test_nobody_to_tell_is_no_error(self):
+        self.patch(type(self.acme), "_get_responsible", lambda self: self.env["res.users"])
+        self.dns.records.clear()
+        with self.assertLogs("odoo.addons.fleet_saas_portal.models.saas_mail_trouble", "WARNING"):
+            self.run_on_day(1)
+        self.assertTrue(self.domain.lost_since)
+        self.assertFalse(self.tasks())
+
+    def test_it_waits_for_the_next_turn_when_the_time_is_up(self):
+        self.env["saas.domain"]._add(self.acme, "www.acme.example")
+        watched = self.domain.watched
+        self.patch(self.registry["ir.cron"], "_commit_progress", lambda *_args, **_kwargs: 0)
+        with freeze_time(self.begin + timedelta(days=1, minutes=1)):
+            self.assertFalse(self.env["saas.domain"]._cron_check())
+        self.assertEqual(self.domain.watched, watched)
 
     def test_name_servers_that_are_silent_say_nothing(self):
         with DnsServer("silent") as server:
