@@ -65,7 +65,8 @@ class SaasInstance(models.Model):
         )
         addresses = people.mapped("login")
         if not self.asks_approval:
-            # Any operator may write the e-mail of a contact, but no login.
+            # Any operator may write the e-mail of a contact. To make it a login is a step more
+            # (*Grant Portal Access*), that leaves a user: see the readme.
             addresses += customer.mapped("email")
         return {email_normalize(email or "") for email in addresses} - {False}
 
@@ -137,6 +138,7 @@ class SaasInstance(models.Model):
                 "email_to": self.link_email,
                 "email_from": self.company_id.email_formatted or self.env.user.email_formatted,
                 "auto_delete": True,
+                "saas_instance_id": self.id,
             }
         )
         self.env.ref("mail.ir_cron_mail_scheduler_action").sudo()._trigger()

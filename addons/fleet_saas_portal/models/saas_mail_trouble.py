@@ -1,6 +1,7 @@
 import logging
 
 from odoo import api, fields, models
+from odoo.fields import NO_ACCESS
 
 _logger = logging.getLogger(__name__)
 
@@ -20,12 +21,20 @@ class MailMail(models.Model):
 
     _inherit = "mail.mail"
 
+    # Of a mail that must be in no chatter, for it leads to a password.
+    saas_instance_id = fields.Many2one(
+        "saas.instance",
+        index="btree_not_null",
+        groups=NO_ACCESS,
+        export_string_translation=False,
+    )
+
     def _postprocess_sent_message(
         self, success_pids, success_emails, failure_reason=False, failure_type=None
     ):
         if failure_type:
             for mail in self.sudo():
-                if mail.model in ABOUT and not mail.is_notification:
+                if not mail.is_notification:
                     mail._tell_saas_staff(failure_reason or mail.failure_reason)
         return super()._postprocess_sent_message(
             success_pids,
@@ -34,12 +43,23 @@ class MailMail(models.Model):
             failure_type=failure_type,
         )
 
-    def _tell_saas_staff(self, reason):
-        """Make it the task of who is responsible for the instance, or for what visitors order."""
-        self.ensure_one()
+    def _find_saas_record(self):
+        """Return the instance or plan that this mail is about, empty when it is none of ours."""
+        Instance = self.env["saas.instance"]
+        if self.saas_instance_id or self.model not in ABOUT:
+            return self.saas_instance_id
         record = self.env[self.model].browse(self.res_id).exists()
         path = ABOUT[self.model]
         about = record[path] if record and path else record
+        if record._name == "saas.member" and record and not about:
+            # Of all that a customer has, any.
+            return Instance.search([("partner_id", "child_of", record.partner_id.id)], limit=1)
+        return about
+
+    def _tell_saas_staff(self, reason):
+        """Make it the task of who is responsible for the instance, or for what visitors order."""
+        self.ensure_one()
+        about = self._find_saas_record()
         if not about:
             return
         to = self.email_to or ", ".join(self.recipient_ids.mapped("email_formatted"))

@@ -28,7 +28,8 @@ class SaasSignup(models.Model):
         if self.sudo().search_count([("user_id", "=", user.id), ("password_mailed", "!=", False)]):
             return
         user.partner_id.signup_prepare()
-        template.sudo().send_mail(user.id, email_values={"auto_delete": True})
+        values = {"auto_delete": True, "saas_instance_id": self.instance_id.id}
+        template.sudo().send_mail(user.id, email_values=values)
         self.password_mailed = fields.Datetime.now()
 
     def _has_password(self, user):

@@ -36,6 +36,32 @@ class TestMailTrouble(SignupCase):
             (NOT_SENT, self.people["user"]),
         )
 
+    def test_a_mail_that_must_be_in_no_chatter_is_the_instances_task_too(self):
+        instance = self.make_active(admin_login="ann@acme.example")
+        instance._prepare_password_mail("https://acme.example.com/secret-link")
+        mail = self.mails("ann@acme.example")
+        self.assertFalse(mail.model or mail.res_id)
+        self.not_sent(mail)
+        self.assertEqual(instance.activity_ids.summary, NOT_SENT)
+        self.assertNotIn("secret-link", instance.activity_ids.note)
+
+    def test_the_choice_of_a_password_after_a_sign_up_is_the_instances_task_too(self):
+        signup = self.proven()
+        signup._create_for(self.nobody)
+        self.answer(signup.instance_id.request_id, "done")
+        self.not_sent(self.env["mail.mail"].search([("body_html", "like", "/web/signup?")]))
+        self.assertEqual(signup.instance_id.activity_ids.summary, NOT_SENT)
+
+    def test_an_invitation_to_all_databases_is_the_task_of_one(self):
+        instance = self.make_active()
+        nothing = self.env["saas.instance"]
+        member = self.env["saas.member"]._invite(self.partner, nothing, "eve@example.com", "viewer")
+        mail = self.env["mail.mail"].search(
+            [("model", "=", "saas.member"), ("res_id", "=", member.id)]
+        )
+        self.not_sent(mail)
+        self.assertEqual(instance.activity_ids.summary, NOT_SENT)
+
     def test_what_is_sent_and_what_is_not_ours_is_nobodys_task(self):
         self.begin()
         self.mails()._postprocess_sent_message([], [])
