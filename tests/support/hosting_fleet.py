@@ -34,6 +34,8 @@ STOPPED = r"(cursor|connection) already closed"
 ENDED_BY_US = (
     r"terminating connection due to administrator|server closed the connection unexpectedly"
 )
+# Of two transactions that write the same record Odoo runs the second one once more, and logs it first.
+RIVALS = r"could not serialize access due to concurrent (update|delete)"
 DOMAIN = "localhost"
 ENDED = ("done", "failed", "cancelled")
 POLL_S = 0.05
@@ -119,7 +121,7 @@ class HostingFleet:
         self.folder = paths.RUN / "fleets" / self.name
         self.data_dir = self.folder / "data"
         self.keys: dict[str, str] = {}
-        self._allowed = (*allowed, STOPPED)
+        self._allowed = (*allowed, STOPPED, RIVALS)
         self._template = template
         self._with_hosted = hosted
         ports = odoo_run.free_port(), odoo_run.free_port()

@@ -14,7 +14,7 @@ from typing import Any
 
 from fleetdev import postgres
 
-from .hosting_fleet import DOMAIN, STOPPED, HostingFleet
+from .hosting_fleet import DOMAIN, RIVALS, STOPPED, HostingFleet
 from .hosting_templates import publish, settle
 from .odoo_fleet import OdooFleet
 from .own_hosting import OwnHosting
@@ -62,7 +62,10 @@ class SaasFleet:
         self.name = name
         self.servers = {label: self._make(f"{name}_{label}") for label in servers}
         self.portal = _Portal(
-            name, allowed=(*allowed, STOPPED), options=("--max-cron-threads=2",), portal="saas"
+            name,
+            allowed=(*allowed, STOPPED, RIVALS),
+            options=("--max-cron-threads=2",),
+            portal="saas",
         )
         self.portal.crons = crons
         self.records: dict[str, int] = {}
