@@ -67,11 +67,6 @@ def archive_uuid(name: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_DNS, name))
 
 
-def run(server: HostingServer, operation: int, failpoints: str = "") -> str:
-    """Run an import; where other tests load an archive just now, it waits for its turn."""
-    return server.run(operation, failpoints)
-
-
 def left(server: HostingServer) -> tuple[set[str], set[str]]:
     """Return the databases and folders of this server."""
     return set(server.databases()), server.folders()
@@ -110,7 +105,7 @@ def test_an_export_that_fails_leaves_no_file(server, point):
 def test_an_import_makes_a_sealed_database_with_its_files_and_removes_the_upload(server):
     name = own("beside")
     operation = ask(server, name)
-    assert run(server, operation) == "done", (server.error(operation), server.last_error)
+    assert server.run(operation) == "done", (server.error(operation), server.last_error)
     assert server.sql_in(name, UUID) == [(archive_uuid(name),)]
     assert server.sql_in(ACME, UUID) == [(server.identity,)]
     count, _size = files.usage(server.folder / "filestore" / name)
@@ -136,8 +131,8 @@ def test_an_import_killed_anywhere_is_finished_and_leaves_nothing_else(server, n
     name = own(name)
     operation = ask(server, name)
     for point in points.split():
-        assert run(server, operation, f"{point}=kill") == "killed", point
-    assert run(server, operation) == "done", (server.error(operation), server.last_error)
+        assert server.run(operation, f"{point}=kill") == "killed", point
+    assert server.run(operation) == "done", (server.error(operation), server.last_error)
     assert left(server) == (databases | {name}, folders | {name})
     assert uploads(server) == set()
 
@@ -149,8 +144,8 @@ def test_an_import_that_fails_and_is_killed_while_it_is_undone_leaves_only_the_u
     before = left(server)
     operation = ask(server, own("undone"))
     failing = f"{point}=error,import_archive.load.undone=kill"
-    assert run(server, operation, failing) == "killed"
-    assert run(server, operation) == "failed"
+    assert server.run(operation, failing) == "killed"
+    assert server.run(operation) == "failed"
     assert server.error(operation)[0] == "failpoint"
     assert left(server) == before
     # It can be tried again with the same file.
@@ -173,7 +168,7 @@ def test_an_import_ends_when_the_disk_fills_up_while_it_is_loaded(server, monkey
     before, operation = left(server), ask(server, own("full"))
     assert server.run(operation, "import_archive.reserve.ended=kill") == "killed"
     monkeypatch.setattr(server, "limits", Limits(disk_reserve=1 << 60))
-    assert run(server, operation) == "failed"
+    assert server.run(operation) == "failed"
     assert server.error(operation)[0] == "disk_full"
     assert left(server) == before
 

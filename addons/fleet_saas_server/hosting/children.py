@@ -85,7 +85,7 @@ def run(
     """
     began = time.monotonic()
     child = _start(command, env, cwd, stdin)
-    watch = _Watch(child, feed or _drop, beat or _nothing, remaining_s)
+    watch = _Watch(child, feed or _drop, beat or nothing, remaining_s)
     try:
         stopped = not watch.follow()
     except BaseException:
@@ -181,7 +181,7 @@ def _drop(_block: bytes) -> None:
     """Forget output that nobody asked for."""
 
 
-def _nothing() -> None:
+def nothing() -> None:
     """Beat without a drum."""
 
 

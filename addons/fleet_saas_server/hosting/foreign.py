@@ -26,7 +26,7 @@ from psycopg2.extensions import connection
 
 from . import archive_check, children, files, foreign_audit, sandbox
 from .archive_check import ArchiveFacts, ArchiveLimits
-from .children import Ended, Progress, no_limit, no_progress
+from .children import Ended, Progress, no_limit, no_progress, nothing
 from .errors import HostingError, sentences
 from .failpoints import failpoint
 from .pgtools import PgTools
@@ -80,10 +80,6 @@ class RestoredForeign:
     seconds: float
 
 
-def _nothing() -> None:
-    """Look at nothing: nobody asked for it."""
-
-
 def restore_foreign(
     tools: PgTools,
     path: Path,
@@ -94,7 +90,7 @@ def restore_foreign(
     mark: Mark,
     odoo: str = "19.0",
     limits: ForeignLimits | None = None,
-    room: Callable[[], object] = _nothing,
+    room: Callable[[], object] = nothing,
     progress: Progress = no_progress,
     remaining_s: Callable[[], float] = no_limit,
 ) -> RestoredForeign:

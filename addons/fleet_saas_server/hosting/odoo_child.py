@@ -26,7 +26,7 @@ from typing import Any
 import requests
 
 from . import children
-from .children import Progress, no_limit, no_progress
+from .children import Progress, no_limit, no_progress, nothing
 from .errors import HostingError, Retryable, sentences
 from .host import Host
 from .modules import MANIFEST, AddonsPath
@@ -76,10 +76,6 @@ Line = Callable[[str], None]
 
 def _ignore(_line: str) -> None:
     """Read a line of the log and do nothing with it."""
-
-
-def _nothing() -> None:
-    """Beat without a drum."""
 
 
 @dataclass
@@ -149,7 +145,7 @@ def run(
     *,
     on_line: Line = _ignore,
     progress: Progress = no_progress,
-    beat: Callable[[], None] = _nothing,
+    beat: Callable[[], None] = nothing,
     remaining_s: Callable[[], float] = no_limit,
 ) -> list[str]:
     """Run ``odoo`` on a database until it ends by itself; return the last lines of its log.
@@ -175,7 +171,7 @@ def script(
     *,
     on_line: Line = _ignore,
     progress: Progress = no_progress,
-    beat: Callable[[], None] = _nothing,
+    beat: Callable[[], None] = nothing,
     remaining_s: Callable[[], float] = no_limit,
 ) -> Any:
     """Run Python in ``odoo shell`` on a database; return what it left in ``RESULT``, through JSON.
