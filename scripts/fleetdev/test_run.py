@@ -23,8 +23,9 @@ from .results import Result, summarise
 
 STAGE_S = 1500
 WORKERS = 2
-REASON_LINES = 6  # of a test's message
+REASON_LINES = 12  # of a test's message
 REASON_WIDTH = 300
+RAISED = re.compile(r"E {3}")
 
 
 def run():
@@ -190,9 +191,11 @@ def _reasons(suite):
     for case in suite.iter("testcase"):
         for kind in ("failure", "error", "skipped"):
             for found in case.findall(kind):
-                text = found.get("message") or found.text or ""
-                lines = [line[:REASON_WIDTH] for line in text.strip().splitlines() if line.strip()]
-                said = "\n     ".join(lines[:REASON_LINES])
+                # The message of what failed in a fixture is only the name of its exception.
+                raised = [line for line in (found.text or "").splitlines() if RAISED.match(line)]
+                text = [*(found.get("message") or "").splitlines(), *raised]
+                lines = [line[:REASON_WIDTH] for line in text if line.strip()]
+                said = "\n     ".join(dict.fromkeys(lines[:REASON_LINES]))
                 yield f"   ! {case.get('classname')}::{case.get('name')} ({kind})\n     {said}"
 
 

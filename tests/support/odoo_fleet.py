@@ -103,7 +103,7 @@ class OdooFleet:
     def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
         self.close()
         if kind is None:
-            assert self.warnings() == []
+            assert not (found := self.warnings()), "\n".join(found)
 
     def start(self) -> None:
         """Start the process, or start it again after `stop`."""
