@@ -28,14 +28,17 @@ from .marks import server_uuid
 from .odoo_fleet import json2, services
 
 IDENTITY = "UPDATE ir_config_parameter SET value = %s WHERE key = 'database.uuid'"
-# A stop closes the connections of scheduled actions that are under way.
-STOPPED = r"(cursor|connection) already closed"
-# So does an operation that needs a hosted database for itself.
+# An operation that needs a hosted database for itself closes the connections to it.
 ENDED_BY_US = (
     r"terminating connection due to administrator|server closed the connection unexpectedly"
+    r"|(cursor|connection) already closed"
 )
-# Of two transactions that write the same record Odoo runs the second one once more, and logs it first.
-RIVALS = r"could not serialize access due to concurrent (update|delete)"
+# Of two transactions that meet Odoo runs one once more, and logs it first
+# (PG_CONCURRENCY_EXCEPTIONS_TO_RETRY in odoo/service/model.py).
+RIVALS = (
+    r"could not serialize access due to concurrent (update|delete)|could not obtain lock on"
+    r"|deadlock detected"
+)
 DOMAIN = "localhost"
 ENDED = ("done", "failed", "cancelled")
 POLL_S = 0.05
@@ -121,7 +124,7 @@ class HostingFleet:
         self.folder = paths.RUN / "fleets" / self.name
         self.data_dir = self.folder / "data"
         self.keys: dict[str, str] = {}
-        self._allowed = (*allowed, STOPPED, RIVALS)
+        self._allowed = (*allowed, RIVALS)
         self._template = template
         self._with_hosted = hosted
         ports = odoo_run.free_port(), odoo_run.free_port()
