@@ -22,14 +22,19 @@ def test_both_are_done_at_once_and_the_result_comes_back():
 
 
 def test_what_it_tells_is_passed_on_by_the_thread_that_waits():
-    heard = []
+    heard, passed_on = [], threading.Event()
 
     def slow(tell):
         tell(1, 2, "half")
-        time.sleep(0.6)
+        passed_on.wait(30)
+
+    def hear(*told):
+        heard.append((*told, threading.current_thread()))
+        if told == (1, 2, "half"):
+            passed_on.set()
 
     with Beside(slow) as beside:
-        beside.result(lambda *told: heard.append((*told, threading.current_thread())))
+        beside.result(hear)
     assert (1, 2, "half", threading.current_thread()) in heard
 
 

@@ -119,6 +119,12 @@ def test_a_scheduled_action_and_a_waiting_mail_rest_while_the_database_is_suspen
     server.process.stop()
     server.sql_in(name, "UPDATE ir_cron SET active = false, lastcall = NULL")
     server.serve("--log-level=warn")
+    listening = "application_name = %s AND datname = 'postgres' AND query = 'COMMIT'"
+    who = f"odoo-{server.process.pid()}"
+    until = time.monotonic() + 30
+    while not server.sql_in("postgres", f"SELECT 1 FROM pg_stat_activity WHERE {listening}", who):
+        assert time.monotonic() < until
+        time.sleep(0.05)
     wake(name)
     time.sleep(1)
     server.sql_in(name, MAIL)

@@ -164,7 +164,9 @@ def test_counts_are_written_after_a_while_and_summed_over_processes(tmp_path: Pa
     first, second = RequestCounter(tmp_path, 0.05), RequestCounter(tmp_path, 60)
     for counter, database in ((first, "a"), (first, "a"), (second, "a"), (second, "b")):
         counter.count(database)
-    time.sleep(0.5)
+    end = time.monotonic() + 30
+    while not requests_of(tmp_path, today()) and time.monotonic() < end:
+        time.sleep(0.05)
     assert requests_of(tmp_path, today()) == {"a": 2}
     second.flush()
     assert requests_of(tmp_path, today()) == {"a": 3, "b": 1}
