@@ -33,6 +33,15 @@ def test_kpis_are_columns_without_being_asked_for_and_statuses_have_their_colour
     expect(screen.page.locator(".o-tooltip")).to_contain_text("past its deadline")
 
 
+def test_every_heading_can_be_read(screen: Screen, page: Page) -> None:
+    screen.open_list()
+    expect(page.locator("thead th", has_text="Miscellaneous")).to_be_visible()
+    cut = page.locator("thead th span.text-truncate").evaluate_all(
+        "all => all.filter(each => each.scrollWidth > each.clientWidth).map(each => each.innerText)"
+    )
+    assert cut == []
+
+
 def test_the_state_says_in_its_tooltip_what_went_wrong(screen: Screen) -> None:
     screen.open_list()
     screen.cell("Dune Travel", "database_state").locator(".o_database_state").hover()

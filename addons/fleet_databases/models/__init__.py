@@ -1,6 +1,7 @@
 from . import (
     databases_kpi,
     databases_kpi_alert,
+    databases_kpi_names,
     databases_kpi_set,
     databases_kpi_threshold,
     databases_kpi_value,

@@ -3,6 +3,8 @@ import re
 
 from odoo import api, fields, models
 
+from .databases_kpi_names import translate_kpi_name
+
 
 class DatabasesKpi(models.Model):
     """The catalogue of the KPIs that databases have reported so far."""
@@ -47,6 +49,12 @@ class DatabasesKpi(models.Model):
             kpi.property_name = self._get_property_name(
                 kpi.technical_name or "", kpi.kpi_type or ""
             )
+
+    @api.depends("name")
+    @api.depends_context("lang")
+    def _compute_display_name(self):
+        for kpi in self:
+            kpi.display_name = translate_kpi_name(self.env, kpi.name or "")
 
     @api.model
     def _get_property_name(self, technical_name, kpi_type):

@@ -3,12 +3,22 @@ from collections import Counter
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from .databases_kpi_names import translate_kpi_name
+
 #: What a KPI of type ``return_status`` says, worst first, and its colour in the interface.
 RETURN_STATUSES = ("late", "to_do", "to_submit", "longterm", "done")
 #: More columns than this help nobody, and a broken database must not fill the list.
 MAX_KPIS = 200
 #: Columns that one database may bring into the list, so that it cannot take all of them.
 MAX_KPIS_OF_ONE = 40
+
+
+class KpiDefinition(fields.PropertiesDefinition):
+    """Columns that are called in the language of who looks: Odoo stores one text for everybody."""
+
+    def convert_to_record(self, value, record):
+        columns = super().convert_to_record(value, record)
+        return record._translate_columns(columns) if columns else columns
 
 
 class DatabasesKpiSet(models.Model):
@@ -18,7 +28,7 @@ class DatabasesKpiSet(models.Model):
     _description = "KPI Columns"
 
     name = fields.Char(required=True, translate=True)
-    kpi_definition = fields.PropertiesDefinition("KPI Columns")
+    kpi_definition = KpiDefinition("KPI Columns")
 
     @api.model
     def _get_statuses(self):
@@ -31,6 +41,16 @@ class DatabasesKpiSet(models.Model):
             "done": self.env._("Done"),
         }
         return [(status, labels[status]) for status in RETURN_STATUSES]
+
+    @api.model
+    def _translate_columns(self, columns):
+        """Put known headings, and the statuses, into the language of who looks; in place."""
+        statuses = [[status, label] for status, label in self._get_statuses()]
+        for column in columns:
+            column["string"] = translate_kpi_name(self.env, column.get("string"))
+            if column["type"] == "selection":
+                column["selection"] = statuses
+        return columns
 
     def _ensure_columns(self, reported):
         """Make the columns, and the catalogue entries, of the KPIs that databases have reported.

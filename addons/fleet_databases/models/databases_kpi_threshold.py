@@ -45,7 +45,7 @@ class DatabasesKpiThreshold(models.Model):
                 raise ValidationError(
                     self.env._(
                         "Choose the Status from which %(kpi)s gives an activity.",
-                        kpi=threshold.kpi_id.name,
+                        kpi=threshold.kpi_id.display_name,
                     )
                 )
 
@@ -59,7 +59,7 @@ class DatabasesKpiThreshold(models.Model):
                 limit = statuses.get(threshold.status, "")
             else:
                 limit = f"{operators.get(threshold.operator, '')} {threshold.value}"
-            threshold.display_name = f"{threshold.kpi_id.name or ''}: {limit}"
+            threshold.display_name = f"{threshold.kpi_id.display_name or ''}: {limit}"
 
     def write(self, vals):
         result = super().write(vals)
@@ -115,7 +115,7 @@ class DatabasesKpiThreshold(models.Model):
         )
         shown = dict(self._get_statuses()).get(value, value)
         project._schedule_database_activity(
-            self.env._("%(kpi)s is %(value)s", kpi=self.kpi_id.name, value=shown),
+            self.env._("%(kpi)s is %(value)s", kpi=self.kpi_id.display_name, value=shown),
             self.env._("Threshold reached: %(threshold)s", threshold=self.display_name),
             fields.Date.today() + timedelta(days=self.days),
             user=self.user_id,

@@ -91,5 +91,5 @@ class DatabasesKpiValue(models.Model):
         """Return what has changed, such as ``Purchase +3`` or ``VAT: Late``."""
         self.ensure_one()
         if self.status:
-            return f"{self.kpi_id.name}: {dict(self._get_statuses())[self.status]}"
-        return f"{self.kpi_id.name} {self.change:+d}"
+            return f"{self.kpi_id.display_name}: {dict(self._get_statuses())[self.status]}"
+        return f"{self.kpi_id.display_name} {self.change:+d}"

@@ -229,6 +229,14 @@ class ProjectProject(models.Model):
         for project in self:
             project.database_kpi_set_id = project.database_hosting and kpi_set
 
+    @api.model
+    def get_property_definition(self, full_name):
+        """Give a KPI's definition in the user's language, as the list's headings are."""
+        definition = super().get_property_definition(full_name)
+        if definition and full_name.startswith("database_kpi_properties."):
+            self.env["databases.kpi.set"]._translate_columns([definition])
+        return definition
+
     @api.depends("database_api_key_secret")
     def _compute_database_api_key(self):
         # Write-only: what is stored is never read back into a form, an export or an RPC answer.

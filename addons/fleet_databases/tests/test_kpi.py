@@ -151,6 +151,30 @@ class TestKpiColumns(KpiCase):
         [project] = self.project.read(["database_kpi_properties"])
         self.assertEqual([p["string"] for p in project["database_kpi_properties"]], ["Crates"])
 
+    def test_known_headings_are_in_the_language_of_who_looks(self):
+        """What Odoo's own apps report is translated; what a database invents, or somebody renames, is not."""
+        self.report(
+            number("account_journal_type.sale", 1, "Sales"),
+            number("account_journal_type.bank", 1, "Bank"),
+            number("acme.boxes", 2, "Boxes"),
+            status("acme.vat", "late", "VAT Return"),
+        )
+        self.kpi("account_journal_type.bank").name = "Our Bank"
+        self.env["res.lang"]._activate_lang("fr_FR")
+        project = self.project.with_context(lang="fr_FR")
+        [values] = project.read(["database_kpi_properties"])
+        shown = {column["string"]: column for column in values["database_kpi_properties"]}
+        self.assertEqual(set(shown), {"Ventes", "Our Bank", "Boxes", "Déclaration de TVA"})
+        vat = shown["Déclaration de TVA"]
+        self.assertEqual(dict(vat["selection"])["late"], "En retard")
+        found = project.get_property_definition(f"database_kpi_properties.{vat['name']}")
+        self.assertEqual((found["string"], found["selection"]), (vat["string"], vat["selection"]))
+        sales = self.kpi("account_journal_type.sale")
+        self.assertEqual(sales.with_context(lang="fr_FR").display_name, "Ventes")
+        self.assertEqual((sales.display_name, sales.name), ("Sales", "Sales"))
+        [values] = self.project.read(["database_kpi_properties"])
+        self.assertIn("Sales", [column["string"] for column in values["database_kpi_properties"]])
+
     def test_the_switches_drop_what_is_not_wanted(self):
         """Documents, drafts and returns are dropped when their switch is off, others stay."""
         kpis = [

@@ -39,7 +39,7 @@ export const databaseStateField = {
     component: DatabaseStateField,
     displayName: _t("State of a Database"),
     supportedTypes: ["selection"],
-    listViewWidth: [122, 160],
+    listViewWidth: [112, 160],
     fieldDependencies: [{ name: "database_last_error", type: "char" }],
     isEmpty: (record, fieldName) => !record.data[fieldName],
 };
