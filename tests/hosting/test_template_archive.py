@@ -18,7 +18,7 @@ from hosting.postgres import Mark
 from making import drop
 from operations import HostingServer
 from support import archives
-from test_archive_work import run, upload, uploads
+from test_archive_work import upload, uploads
 
 from fleetdev import databases
 
@@ -131,8 +131,8 @@ def test_a_build_from_a_zip_killed_anywhere_is_finished_and_leaves_one_version(
 ):
     databases_before, folders_before = left(server)
     operation, request = ask(server, brought)
-    kill(lambda number, point: run(server, number, point), operation, places)
-    assert run(server, operation) == "done", (server.error(operation), server.last_error)
+    kill(server.run, operation, places)
+    assert server.run(operation) == "done", (server.error(operation), server.last_error)
     name = request["physical"]
     assert left(server) == (databases_before | {name}, folders_before | {name})
     assert uploads(server) == set()
@@ -147,7 +147,7 @@ def test_a_dump_without_files_becomes_a_version_with_assets_of_this_server(
     server, stranger, tmp_path
 ):
     operation, request = ask(server, stranger.dump(tmp_path))
-    assert run(server, operation) == "done", (server.error(operation), server.last_error)
+    assert server.run(operation) == "done", (server.error(operation), server.last_error)
     assert server.evidence(operation)["load"]["assets_removed"] > 0
     check_version(server, request["physical"])
     drop(server, request["physical"])
@@ -163,8 +163,8 @@ def test_a_build_that_fails_and_is_killed_while_it_is_undone_leaves_only_the_upl
     before = left(server)
     operation, _request = ask(server, brought)
     failing = f"{point}=error"
-    kill(lambda number, points: run(server, number, points), operation, UNDONE, failing)
-    assert run(server, operation) == "failed"
+    kill(server.run, operation, UNDONE, failing)
+    assert server.run(operation) == "failed"
     assert left(server) == before
     # It can be tried again with the same file.
     (kept,) = uploads(server)
@@ -175,7 +175,7 @@ def refused(server: HostingServer, archive: Path, code: str, *said: str) -> None
     """Build from what has to be refused, in words that name it; nothing is left of it."""
     before = left(server)
     operation, request = ask(server, archive)
-    assert run(server, operation) == "failed", server.last_error
+    assert server.run(operation) == "failed", server.last_error
     found, sentence = server.error(operation)
     assert found == code and all(word in sentence for word in said), sentence
     assert left(server) == before
