@@ -15,9 +15,9 @@ from . import (
     parallel,
     paths,
 )
-from .demo_fleet import CLIENTS, STAGING, TEMPLATE
+from .demo_fleet import CLIENTS, STAGING, TEMPLATE, TEMPLATE_DESCRIPTION
 from .demo_portal import LOGIN, PASSWORD, PortalFleet
-from .demo_server import HostingServer
+from .demo_server import LABEL, HostingServer
 from .server import check_port
 
 LONGEST_S = 6 * 3600  # what a backup may take
@@ -118,12 +118,20 @@ class Demo(PortalFleet):
             self.hosting.run("adopt", source)
         with console.step(f"Building the template {TEMPLATE} from it"):
             self.hosting.run("template_build", TEMPLATE, {"source": source, "assets": "first"})
+            self._describe_template()
         new = [each for each in self.hosted if each is not first]
         with console.step(f"Creating {len(new)} databases from the template"):
             self.hosting.wait(*map(self._create, new))
         with console.step(f"Filling {len(self.hosted)} databases, as their people would"):
             work = [each | {"database": self.address(each)[1]} for each in self.hosted]
             return demo_clients.fill(work, self.configuration)
+
+    def _describe_template(self):
+        """Say what the template is for, as an operator writes it into its form."""
+        server = demo_sync.Portal(self, LABEL)
+        model = "saas.database.template"
+        found = server.call(model, "search", [["code", "=", TEMPLATE]])
+        server.call(model, "write", found, {"description": TEMPLATE_DESCRIPTION})
 
     def _create(self, client):
         personal = _administrator() | {"company": client["company"]}

@@ -77,7 +77,8 @@ def _people(demo):
     portal, server = demo.url("portal"), demo.url(LABEL)
     accountant = {"login": MIA[1], "password": MIA[1]}
     people = [
-        {"who": "Accountant: every client's database", "url": portal + FLEET} | accountant,
+        {"who": "Accountant: the databases with an account of hers", "url": portal + FLEET}
+        | accountant,
         {"who": "Hoster: what is sold", "url": portal + INSTANCES} | ACCESS,
         {"who": "Hoster: what is hosted", "url": server + OPERATIONS} | ACCESS,
     ]

@@ -112,6 +112,7 @@ NOWHERE = {"label": "nowhere", "company": "Nowhere Antiques", "port": 9, "expect
 
 HOSTER = "Northwind Hosting"
 TEMPLATE = "accounting"
+TEMPLATE_DESCRIPTION = "Invoices, bills and tax returns, as our own clients keep them."
 STAGING = "staging"
 
 # They sign up at the portal. The first one is on trial, the second one has paid.

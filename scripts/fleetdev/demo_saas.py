@@ -4,7 +4,7 @@ import time
 import uuid
 
 from . import console, demo_sync, parallel, postgres
-from .demo_fleet import CUSTOMERS, HOSTER, TEMPLATE
+from .demo_fleet import CUSTOMERS, HOSTER, TEMPLATE, TEMPLATE_DESCRIPTION
 from .demo_server import LABEL
 from .demo_visitor import Visitor
 
@@ -86,7 +86,7 @@ class Shop:
             "name": "Accounting",
             "code": TEMPLATE,
             "sequence": 1,
-            "description": "Invoices, bills and tax returns, as our own clients keep them.",
+            "description": TEMPLATE_DESCRIPTION,
             "line_ids": [[0, 0, {"server_id": server}]],
         }
         [template] = self.call("saas.template", "create", [values])

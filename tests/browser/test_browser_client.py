@@ -106,7 +106,7 @@ def test_the_banner_stands_on_top_and_what_is_harmless_goes_away(visit: Visit) -
     page = screen.page
     notices = page.locator(".o_saas_notice")
     expect(notices).to_have_count(3)
-    expect(notices.nth(0)).to_contain_text("Your trial ends in 9 days.")
+    expect(notices.nth(0)).to_contain_text("Your trial has 10 days left, today included.")
     expect(notices.nth(0).get_by_role("link", name="Choose a plan")).to_have_attribute(
         "href", f"{UPGRADE}d0c0ffee-0000-4000-8000-000000000001"
     )

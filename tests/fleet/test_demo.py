@@ -12,6 +12,8 @@ from support.odoo_fleet import XMLRPC_IS_OLD, services
 
 from fleetdev import demo_facts, demo_sync, hosted, odoo_log, odoo_run
 from fleetdev.demo import Demo
+from fleetdev.demo_fleet import TEMPLATE
+from fleetdev.demo_server import LABEL
 from fleetdev.demo_visitor import Visitor
 
 # The first test waits for the whole demo, whose templates may have to be made too.
@@ -177,6 +179,13 @@ def test_the_portal_has_the_server_and_a_ready_template_for_every_plan(demo: Dem
     assert {plan["template_id"][0] for plan in plans} <= {row["id"] for row in ready}
 
 
+def test_the_template_says_what_it_is_for(demo: Demo) -> None:
+    for label, model in (("portal", "saas.template"), (LABEL, "saas.database.template")):
+        call = demo_sync.Portal(demo, label).call
+        [row] = call(model, "search_read", [["code", "=", TEMPLATE]], ["description"])
+        assert row["description"], label
+
+
 def test_the_customers_signed_up_one_is_on_trial_and_one_has_paid(
     demo: Demo, facts: dict[str, Any]
 ) -> None:
@@ -212,7 +221,7 @@ def test_the_customers_go_into_their_databases_and_see_what_their_plan_is(
         visitor.send(f"/my/databases/connect/{row['uuid']}", customer["url"])
         found = visitor.call(f"{customer['url']}/fleet/notices")
         banners[customer["state"]] = [notice["text"] for notice in found["notices"]]
-    assert any("trial ends" in text for text in banners["trial"]), banners
+    assert any("Your trial has" in text for text in banners["trial"]), banners
     assert not any("trial" in text for text in banners["active"]), banners
 
 

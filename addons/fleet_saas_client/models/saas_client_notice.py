@@ -5,8 +5,8 @@ from markupsafe import Markup
 from odoo import api, fields, models
 from odoo.tools import SQL, format_date
 
-# A trial that ends this soon is not put out of sight any more.
-PRESSING_DAYS = 3
+# A trial with so many days left, today included, is not put out of sight any more.
+PRESSING_DAYS = 4
 LEVELS = {"trial": "info", "news": "info", "maintenance": "warning", "warning": "danger"}
 
 
@@ -74,13 +74,12 @@ class SaasClient(models.AbstractModel):
 
     @api.model
     def _prepare_trial_notice(self, standing, ends):
-        days = (ends - fields.Date.context_today(self)).days
+        # Today counts: a trial of 15 days has 15 on its first day, as its plan promises.
+        days = (ends - fields.Date.context_today(self)).days + 1
         if days > 1:
-            text = self.env._("Your trial ends in %s days.", days)
+            text = self.env._("Your trial has %s days left, today included.", days)
         elif days == 1:
-            text = self.env._("Your trial ends tomorrow.")
-        elif days == 0:
-            text = self.env._("Your trial ends today.")
+            text = self.env._("Today is the last day of your trial.")
         else:
             text = self.env._("Your trial has ended.")
         pressing = days <= PRESSING_DAYS

@@ -37,9 +37,10 @@ class TestBanner(SaasCase, HttpCase):
         self.assertEqual(self.notices(self.admin), [])
 
     def test_a_trial_says_how_long_it_lasts(self):
-        self.assertEqual(self.trial(9)["text"], "Your trial ends in 9 days.")
-        self.assertEqual(self.trial(1)["text"], "Your trial ends tomorrow.")
-        self.assertEqual(self.trial(0)["text"], "Your trial ends today.")
+        # A plan with 15 days begun today has its last day in 14 days.
+        self.assertEqual(self.trial(14)["text"], "Your trial has 15 days left, today included.")
+        self.assertEqual(self.trial(1)["text"], "Your trial has 2 days left, today included.")
+        self.assertEqual(self.trial(0)["text"], "Today is the last day of your trial.")
         self.assertEqual(self.trial(-1)["text"], "Your trial has ended.")
 
     def test_a_trial_is_put_out_of_sight_for_a_day_until_it_presses(self):
@@ -115,7 +116,7 @@ class TestBanner(SaasCase, HttpCase):
         self.authenticate("employee", "employee")
         info = self.make_jsonrpc_request("/web/session/get_session_info", {})
         self.assertEqual(info["fleet_saas"], self.make_jsonrpc_request("/fleet/notices", {}))
-        self.assertIn("20 days", info["fleet_saas"]["notices"][0]["text"])
+        self.assertIn("21 days", info["fleet_saas"]["notices"][0]["text"])
 
     def test_portal_users_get_none(self):
         self.sign(state="trial", ends=str(date.today()))
