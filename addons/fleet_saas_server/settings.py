@@ -21,6 +21,7 @@ capitals)
 ``fleet_memory_reserve``      MB of memory that stay free, 256
 ``fleet_connection_reserve``  connections to PostgreSQL for this server itself, 15
 ``fleet_max_databases``       the most databases with a host name, 0 (no limit)
+``fleet_other_databases``     databases in PostgreSQL that somebody else looks after, ``*`` in names
 ``fleet_smtp_host``           the mail server that live databases get; without it they send none
 ``fleet_smtp_port``           its port, 25 unless given
 ``fleet_smtp_user``           its login
@@ -101,7 +102,14 @@ def host(server_database: str, server_uuid: str) -> Host:
         backup_dir=Path(backup_dir) if backup_dir else None,
         restore_role=get_option("fleet_restore_role"),
         limits=limits(),
+        others=other_databases(),
     )
+
+
+def other_databases() -> tuple[str, ...]:
+    """Return the names of databases that are not to be told as unknown, with ``*`` for anything."""
+    names = get_option("fleet_other_databases").split(",")
+    return tuple(name.strip() for name in names if name.strip())
 
 
 def limits() -> Limits:

@@ -79,6 +79,8 @@ class HostingServer:
             "FLEET_DOMAIN": "localhost",
             "FLEET_HOSTED_URL": f"http://127.0.0.1:{self.port}",
             "FLEET_PUBLIC_URL": f"http://%s.localhost:{self.port}",
+            # What the other databases made here are, this server need not ask.
+            "FLEET_OTHER_DATABASES": f"{postgres.prefix()}*",
             "FLEET_BACKUP_DIR": str(self._control.folder / "backups"),
             "ODOO_QUEUE_JOB_CHANNELS": "root:4,root.hosting_slow:3",
             # The runner asks its own process; the host name selects the database.

@@ -81,7 +81,8 @@ def test_too_little_memory_is_refused_with_the_numbers() -> None:
 
 def test_the_number_of_databases_has_a_limit() -> None:
     text = refusal(limits=replace(LIMITS, databases=10))
-    assert text == "databases_full: This server hosts 10 databases, its limit is 10. " + (
+    assert text == (
+        "databases_full: The limit of databases on this server is reached: 10 of 10. "
         "Remove one, or raise fleet_max_databases in odoo.conf."
     )
     assert refusal(limits=replace(LIMITS, databases=11)) == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -314,6 +315,29 @@ def test_what_is_not_ours_is_never_touched(server, name):
             cr.execute(f'DROP DATABASE "{foreign}"')
         server.host.cluster.drop(theirs, server=other)
         server.host.cluster.drop(unmarked, server=server.uuid)
+
+
+def test_what_the_operator_calls_others_is_not_told_and_hides_nothing_else(server, name):
+    known, unknown = new_name("rec-theirs"), new_name("rec-foreign")
+    ours = make(server, new_name("rec-ours"), "hosted")
+    told = replace(server.host, others=("wiki", "rec-theirs*"))
+    everything = replace(server.host, others=("*",))
+    with postgres.cursor() as cr:
+        for each in (known, unknown):
+            cr.execute(f'CREATE DATABASE "{each}"')
+    try:
+        seen = reconcile.look(server.host)
+        named = {one.name: one.what for one in reconcile.compare(told, seen)}
+        assert named.get(unknown) == "database_foreign"
+        assert named.get(ours) == "database_unknown"
+        assert known not in named
+        # What carries this server's mark is told whatever the operator says.
+        named = {one.name: one.what for one in reconcile.compare(everything, seen)}
+        assert named == {ours: "database_unknown"}
+    finally:
+        with postgres.cursor() as cr:
+            for each in (known, unknown):
+                cr.execute(f'DROP DATABASE "{each}"')
 
 
 def test_no_repair_touches_what_is_visible(server, name):

@@ -29,13 +29,13 @@ sentences(
     disk_full="The new database needs %(needed_mb)s MB on %(folder)s and %(reserve_mb)s MB are to "
     "stay free, but only %(free_mb)s MB are free. Free some space, remove databases, or lower "
     "fleet_disk_reserve in odoo.conf.",
-    connections_full="With %(databases)s databases the hosted Odoo can open %(needed)s connections "
-    "to PostgreSQL (%(reserve)s kept for this server among them), which has %(limit)s to give. "
+    connections_full="For the databases (%(databases)s) the hosted Odoo can open %(needed)s "
+    "connections to PostgreSQL (%(reserve)s kept for this server among them), which has %(limit)s to give. "
     "Raise max_connections, or lower db_maxconn or the number of workers.",
     memory_full="The new database needs about %(needed_mb)s MB of memory and %(reserve_mb)s MB are "
     "to stay free, but only %(free_mb)s MB are available. Add memory, lower the number of "
     "workers, or lower fleet_memory_reserve in odoo.conf.",
-    databases_full="This server hosts %(databases)s databases, its limit is %(limit)s. "
+    databases_full="The limit of databases on this server is reached: %(databases)s of %(limit)s. "
     "Remove one, or raise fleet_max_databases in odoo.conf.",
     bad_limit="The option %(option)s in odoo.conf is %(value)s, which is not a number as it has "
     "to be, so no database is placed. Correct it and restart Odoo.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from .postgres import Cluster
@@ -46,6 +47,7 @@ class Host:
     :param pg_bin: folder of pg_dump, pg_restore and psql; "" to search the path
     :param restore_role: PostgreSQL role for archives of unknown origin
     :param limits: up to where databases are placed on this machine
+    :param others: names of databases that somebody else looks after, with ``*`` for anything
     """
 
     cluster: Cluster
@@ -63,6 +65,7 @@ class Host:
     backup_dir: Path | None = None
     restore_role: str = ""
     limits: Limits = Limits()
+    others: tuple[str, ...] = ()
 
     @property
     def work_dir(self) -> Path:
@@ -78,6 +81,10 @@ class Host:
     def backups(self) -> Path:
         """Return the folder of the local backup repositories."""
         return self.backup_dir or self.work_dir / "backups"
+
+    def is_others(self, name: str) -> bool:
+        """Tell whether the operator says that somebody else looks after this database."""
+        return any(fnmatchcase(name, pattern) for pattern in self.others)
 
     def filestore(self, physical: str) -> Path:
         """Return the folder of a database's files, by its name in PostgreSQL."""

@@ -52,7 +52,7 @@ sentences(
     "records already. Give it one of its own (the system parameter database.uuid), then try again.",
     same_identity="The database %(name)s has the same identity as the hosted database %(other)s: "
     "one is a plain copy of the other. Duplicate it instead of adopting the copy.",
-    has_snapshots="The database %(name)s still has %(count)s snapshots. Drop them first.",
+    has_snapshots="The database %(name)s still has snapshots (%(count)s). Drop them first.",
 )
 
 

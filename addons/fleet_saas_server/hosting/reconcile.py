@@ -260,7 +260,7 @@ def _unknown_databases(host: Host, seen: Seen) -> Iterable[Difference]:
             yield Difference("leftover" if leftover else "database_unknown", name, facts.mark.kind)
         elif name in seen.noted:
             yield Difference("leftover", name)
-        elif facts.mark is None and not is_hidden(name):
+        elif facts.mark is None and not is_hidden(name) and not host.is_others(name):
             yield Difference("database_foreign", name, facts.owner)
 
 

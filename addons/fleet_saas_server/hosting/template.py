@@ -32,7 +32,7 @@ sentences(
     "Check its spelling, or add its folder.",
     template_gone="The version %(number)s of the template is not on this server any more; "
     "build a new one.",
-    template_in_use="Version %(number)s is still used by %(count)s operations or ready clones. "
+    template_in_use="Version %(number)s is still used by operations or ready clones (%(count)s). "
     "Wait until they have ended, then try again.",
 )
 

@@ -65,7 +65,9 @@ class SaasDifference(models.Model):
             "folder_leftover": self.env._("It goes by itself with the next comparison."),
             "database_unknown": self.env._("Adopt it, or drop it with PostgreSQL’s tools."),
             "database_suspended": self.env._("Adopt it, then resume it."),
-            "database_foreign": self.env._("Nothing, if you know it. Adopt it to host it."),
+            "database_foreign": self.env._(
+                "Adopt it to host it, or list it in fleet_other_databases in odoo.conf."
+            ),
             "folder_unknown": self.env._("Move it away once you know what it was."),
             "backup_missing": self.env._("Back the database up now, then look at the storage."),
             "backup_unknown": self.env._(

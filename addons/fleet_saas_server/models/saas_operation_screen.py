@@ -2,11 +2,11 @@
 
 from odoo import api, fields, models
 from odoo.fields import Domain
-from odoo.tools import human_size
 
 from ..hosting.journal import ACTIVE
 from ..hosting.template_names import code_of
 from .saas_operation_labels import BYTE_FACTS
+from .saas_sizes import format_size
 
 LONG = 60  # characters of one fact that are shown
 SEALED_FACTS = ("link",)  # encrypted: nobody reads anything in them
@@ -227,9 +227,9 @@ class SaasOperationStep(models.Model):
         if isinstance(value, bool):
             value = self.env._("yes") if value else self.env._("no")
         elif name.endswith("bytes") or name in BYTE_FACTS:
-            value = human_size(value) or "0"
+            value = format_size(self.env, value)
         elif name.endswith("_mb"):
-            value = human_size(value * 2**20) or "0"
+            value = format_size(self.env, value * 2**20)
         text = str(value)
         return f"{self._get_fact_label(name)}: {text if len(text) <= LONG else text[:LONG] + '…'}"
 

@@ -86,7 +86,7 @@ SENTENCES = {
         "pg_dump and pg_restore of PostgreSQL %(client)s cannot work with %(what)s of PostgreSQL %(server)s. Install the programs of PostgreSQL %(server)s or newer and name their folder in the server's configuration."
     ),
     "connections_full": _lt(
-        "With %(databases)s databases the hosted Odoo can open %(needed)s connections to PostgreSQL (%(reserve)s kept for this server among them), which has %(limit)s to give. Raise max_connections, or lower db_maxconn or the number of workers."
+        "For the databases (%(databases)s) the hosted Odoo can open %(needed)s connections to PostgreSQL (%(reserve)s kept for this server among them), which has %(limit)s to give. Raise max_connections, or lower db_maxconn or the number of workers."
     ),
     "control_database": _lt(
         "The database %(name)s looks after other databases (%(modules)s is installed in it), so this server neither takes it in nor drops it. If that is over, uninstall the app there first, then try again."
@@ -99,7 +99,7 @@ SENTENCES = {
         "The file %(file)s of %(database)s does not match its checksum; restore it from a backup, then try again."
     ),
     "databases_full": _lt(
-        "This server hosts %(databases)s databases, its limit is %(limit)s. Remove one, or raise fleet_max_databases in odoo.conf."
+        "The limit of databases on this server is reached: %(databases)s of %(limit)s. Remove one, or raise fleet_max_databases in odoo.conf."
     ),
     "deadline": _lt(
         "The operation took longer than %(minutes)s minutes and was stopped. Look at the step it was in, then retry."
@@ -150,7 +150,7 @@ SENTENCES = {
     "handover_void": _lt(
         "%(name)s is not taken over: the server that had it has taken it back meanwhile."
     ),
-    "has_snapshots": _lt("The database %(name)s still has %(count)s snapshots. Drop them first."),
+    "has_snapshots": _lt("The database %(name)s still has snapshots (%(count)s). Drop them first."),
     "host_is_ours": _lt(
         "The host name %(host)s is below this server's own domain %(domain)s. Rename the database to change its own address."
     ),
@@ -363,7 +363,7 @@ SENTENCES = {
         "The version %(number)s of the template is not on this server any more; build a new one."
     ),
     "template_in_use": _lt(
-        "Version %(number)s is still used by %(count)s operations or ready clones. Wait until they have ended, then try again."
+        "Version %(number)s is still used by operations or ready clones (%(count)s). Wait until they have ended, then try again."
     ),
     "template_modules": _lt(
         "The new version has modules that are not installed: %(modules)s. The log of the operation has the reason."

@@ -1,9 +1,14 @@
 import json
 import os
+import shutil
+import tempfile
 import threading
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from unittest.mock import patch
 
+from odoo import fields
 from odoo.tests import tagged
 
 from .. import settings
@@ -11,6 +16,7 @@ from ..hosting import capacity
 from ..hosting.host import MB, Limits
 from ..hosting.journal import OPERATION_SPACE
 from ..models.saas_operation_run import RUNNER_LOCK
+from ..models.saas_sizes import format_size
 from .test_archive import config_option
 from .test_screens import OperationCase
 
@@ -127,6 +133,80 @@ class TestWaiting(HealthCase):
 
 
 @tagged("post_install", "-at_install")
+class TestBackups(HealthCase):
+    """Whether every database has a backup that was read back, and is still there."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory())) / "backups"
+        self.give_options(FLEET_BACKUP_DIR=str(self.folder))
+        self.repositories = {name: self.back_up(name) for name in ("health-one", "health-two")}
+
+    def back_up(self, name):
+        """Make a database with a verified backup of now, and the folder that it is in."""
+        database = self.env["saas.database"]._reserve(name, state="active")
+        places = database._get_backup_policy()._get_places()
+        repository = self.env["saas.backup.repository"]._get(database, places)
+        Path(repository.location).mkdir(parents=True)
+        self.add_backup(repository, fields.Datetime.now())
+        return repository
+
+    def add_backup(self, repository, taken_at):
+        self.env["saas.backup"].create(
+            {
+                "backup": f"{repository.id}-{taken_at:%Y%m%d%H%M%S}",
+                "database_id": repository.database_id.id,
+                "repository_ids": repository.ids,
+                "state": "verified",
+                "taken_at": taken_at,
+            }
+        )
+
+    def row(self):
+        self.env.invalidate_all()
+        return self.rows()["backups"]
+
+    def test_backups_that_are_where_they_were_verified_are_in_order(self):
+        row = self.row()
+        self.assertEqual(row["state"], "green")
+        self.assertIn("Every database has a verified backup", row["says"])
+
+    def test_where_the_folder_of_a_backup_is_gone_it_is_red_and_named(self):
+        shutil.rmtree(self.repositories["health-two"].location)
+        row = self.row()
+        self.assertEqual(row["state"], "red")
+        self.assertIn("cannot be read, “This machine”: health-two.", row["says"])
+        shutil.rmtree(self.folder)
+        self.assertIn("“This machine”: health-one, health-two.", self.row()["says"])
+
+    def test_a_place_elsewhere_that_was_not_read_last_time_is_red(self):
+        bucket = self.env["saas.backup.place"].create(
+            {"name": "Bucket", "kind": "s3", "location": "https://s3.example.com/backups"}
+        )
+        self.repositories["health-one"].write({"place_id": bucket.id, "location": "s3:there"})
+        self.assertEqual(self.row()["state"], "green")
+        self.repositories["health-one"].problem = "The storage does not answer."
+        row = self.row()
+        self.assertEqual(row["state"], "red")
+        self.assertIn("cannot be read, “Bucket”: health-one.", row["says"])
+
+    def test_a_place_that_holds_older_backups_only_may_be_gone(self):
+        former = self.env["saas.backup.place"].create({"name": "Former", "kind": "local"})
+        database = self.repositories["health-one"].database_id
+        repository = self.env["saas.backup.repository"]._get(database, former)
+        self.add_backup(repository, fields.Datetime.now() - timedelta(hours=1))
+        self.assertEqual(self.row()["state"], "green")
+
+
+@tagged("post_install", "-at_install")
+class TestSizes(HealthCase):
+    def test_bytes_are_told_in_units_of_bytes(self):
+        said = {0: "0 B", 1023: "1,023 B", 1536: "1.5 KB", 2**20 - 1: "1.0 MB", 5 << 30: "5.0 GB"}
+        self.assertEqual({size: format_size(self.env, size) for size in said}, said)
+        self.assertEqual(format_size(self.env, 2**60), "1,048,576.0 TB")
+
+
+@tagged("post_install", "-at_install")
 class TestGate(HealthCase):
     """Whether the hosted process is there, and keeps its databases apart."""
 
@@ -170,6 +250,7 @@ class TestGate(HealthCase):
         row = self.gate({"gate": "on", "databases": 3, "error": None})
         self.assertEqual(row["state"], "green")
         self.assertIn("serves 3 databases", row["says"])
+        self.assertIn("serves 1 database.", self.gate({"gate": "on", "databases": 1})["says"])
         row = self.gate({"gate": "on", "error": {"code": "routes_broken", "message": "No."}})
         self.assertEqual((row["state"], row["says"]), ("red", "No."))
 
@@ -188,6 +269,11 @@ class TestRoom(HealthCase):
         )
         expected = Limits(10 * MB, 1.5, 20 * MB, 30, 40)
         self.assertEqual(self.env["saas.operation"]._get_host().limits, expected)
+
+    def test_the_databases_that_others_look_after_are_an_option_too(self):
+        self.assertEqual(self.env["saas.operation"]._get_host().others, ())
+        self.give_options(FLEET_OTHER_DATABASES=" wiki, dev_*,")
+        self.assertEqual(self.env["saas.operation"]._get_host().others, ("wiki", "dev_*"))
 
     def test_without_options_the_limits_are_those_that_are_documented(self):
         self.assertEqual(settings.limits(), Limits())
@@ -208,8 +294,8 @@ class TestRoom(HealthCase):
         self.assertIn(
             f"Hosted: {hosted} of at most 40; left: {40 - hosted}", rows["room_databases"]["says"]
         )
-        self.assertIn("7.00 Mb of them stay free", rows["room_disk"]["says"])
-        self.assertIn("9.00 Mb of them stay free", rows["room_memory"]["says"])
+        self.assertIn("7.0 MB of them stay free", rows["room_disk"]["says"])
+        self.assertIn("9.0 MB of them stay free", rows["room_memory"]["says"])
         self.assertRegex(rows["room_connections"]["says"], r"can need \d+, PostgreSQL has \d+")
 
     def test_a_limit_is_amber_before_it_refuses_and_red_when_it_does(self):

@@ -163,7 +163,7 @@ class TestOperationScreen(OperationCase):
     def test_evidence_is_read_as_words(self):
         step = self.make_operation("done", [("folders", "done")]).step_ids
         step.evidence = {"files_free_mb": 2048, "superuser": False, "more": {"a": 1}, "none": None}
-        self.assertEqual(step.evidence_text, "free for files: 2.00 Gb, superuser: no")
+        self.assertEqual(step.evidence_text, "free for files: 2.0 GB, superuser: no")
         step.evidence = {"link": "gAAAAABnothing-that-anybody-reads"}
         self.assertFalse(step.evidence_text)
 

@@ -221,7 +221,7 @@ class TestTemplates(TransactionCase):
         self.operations._submit("create", "acme", {"template": "grocery"})
         self.build()
         self.assertEqual(version.in_use_count, 1)
-        with self.assertRaisesRegex(UserError, "still used by 1"):
+        with self.assertRaisesRegex(UserError, r"still used by operations or ready clones \(1\)"):
             self.submit("template_drop", {"version": 1})
 
     def test_nobody_can_choose_a_template_that_is_being_dropped(self):

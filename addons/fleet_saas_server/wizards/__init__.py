@@ -3,6 +3,7 @@ from . import (
     saas_database_create_wizard,
     saas_database_life_wizard,
     saas_health,
+    saas_health_backups,
     saas_health_checks,
     saas_health_room,
     saas_health_waiting,

@@ -157,11 +157,13 @@ class SaasHealth(models.TransientModel):
             return [self._row("gate", RED, title, says, todo)]
         if gate.get("error"):
             return [self._row("gate", RED, title, str(gate["error"].get("message")))]
-        says = self.env._(
-            "It answers at %(url)s and serves %(count)s databases.",
-            url=url,
-            count=gate.get("databases", 0),
-        )
+        count = gate.get("databases", 0)
+        if count == 1:
+            says = self.env._("It answers at %s and serves 1 database.", url)
+        else:
+            says = self.env._(
+                "It answers at %(url)s and serves %(count)s databases.", url=url, count=count
+            )
         return [self._row("gate", GREEN, title, says)]
 
     @api.model
@@ -210,47 +212,6 @@ class SaasHealth(models.TransientModel):
             todo = self.env._("Set list_db = False in odoo.conf.")
             rows.append(self._row("list_db", AMBER, self.env._("Database manager"), says, todo))
         return rows
-
-    @api.model
-    def _check_backups(self):
-        title = self.env._("Backups")
-        databases = self.env["saas.database"].search(
-            [("state", "in", ("active", "suspended")), ("purpose", "!=", "staging")]
-        )
-        without = databases.filtered(lambda database: not database.last_backup)
-        late = (databases - without).filtered(lambda database: database._is_backup_late())
-        if not databases:
-            return [
-                self._row("backups", GREEN, title, self.env._("There is nothing to back up yet."))
-            ]
-        if not without | late:
-            oldest = min(databases.mapped("last_backup"))
-            says = self.env._(
-                "Every database has a verified backup; the oldest of them is of %s.",
-                fields.Datetime.context_timestamp(self, oldest).strftime("%Y-%m-%d %H:%M"),
-            )
-            return [self._row("backups", GREEN, title, says)]
-        parts = []
-        if without:
-            parts.append(self.env._("Without a verified backup: %s.", self._shorten(without)))
-        if late:
-            parts.append(self.env._("Overdue: %s.", self._shorten(late)))
-        todo = self.env._("Look at the failed backups, or take one now.")
-        return [
-            self._row(
-                "backups",
-                RED if late else AMBER,
-                title,
-                " ".join(parts),
-                todo,
-                "saas_backup_action",
-            )
-        ]
-
-    @api.model
-    def _shorten(self, databases):
-        names = ", ".join(databases[:5].mapped("name"))
-        return f"{names}, …" if len(databases) > 5 else names
 
     @api.model
     def _check_differences(self):

@@ -1,12 +1,12 @@
 from dateutil.relativedelta import relativedelta
 
 from odoo import api, fields, models
-from odoo.tools import human_size
 
 from ..hosting import capacity
 from ..hosting.errors import HostingError
 from ..hosting.host import MB
 from ..models.saas_errors import words
+from ..models.saas_sizes import format_size
 from .saas_health import AMBER, GREEN, RED
 
 SOON = 5  # so many more databases are looked ahead
@@ -90,9 +90,9 @@ class SaasHealth(models.TransientModel):
         free = min(each for each in known if each is not None)
         says = self.env._(
             "%(free)s are free, %(reserve)s of them stay free; left for databases: %(left)s.",
-            free=human_size(free) or "0",
-            reserve=human_size(host.limits.disk_reserve) or "0",
-            left=human_size(max(free - host.limits.disk_reserve, 0)) or "0",
+            free=format_size(self.env, free),
+            reserve=format_size(self.env, host.limits.disk_reserve),
+            left=format_size(self.env, max(free - host.limits.disk_reserve, 0)),
         )
         return self.env._("Room on the disk"), says
 
@@ -104,10 +104,10 @@ class SaasHealth(models.TransientModel):
         says = self.env._(
             "%(free)s of %(total)s are free, %(reserve)s of them stay free; left for databases: "
             "%(left)s.",
-            free=human_size(machine.memory_free) or "0",
-            total=human_size(machine.memory_total) or "?",
-            reserve=human_size(host.limits.memory_reserve) or "0",
-            left=human_size(max(machine.memory_free - host.limits.memory_reserve, 0)) or "0",
+            free=format_size(self.env, machine.memory_free),
+            total=format_size(self.env, machine.memory_total) if machine.memory_total else "?",
+            reserve=format_size(self.env, host.limits.memory_reserve),
+            left=format_size(self.env, max(machine.memory_free - host.limits.memory_reserve, 0)),
         )
         return title, says
 
