@@ -4,9 +4,11 @@ from werkzeug.exceptions import Forbidden, NotFound
 
 from odoo.exceptions import UserError
 from odoo.http import request, route
-from odoo.tools import format_date, format_datetime, human_size
+from odoo.tools import format_date, format_datetime
 
 from odoo.addons.portal.controllers.portal import CustomerPortal, pager
+
+from ..models.saas_sizes import format_size
 
 PAGE = "/my/databases"
 POST = {"type": "http", "auth": "user", "methods": ["POST"], "website": True}
@@ -101,7 +103,7 @@ class CustomerDatabases(CustomerPortal):
             "paid_until": instance._get_paid_until() if is_owner else None,
             "ends": instance._get_end_date() if is_owner else None,
             "quote": quote,
-            "human_size": human_size,
+            "human_size": lambda size: format_size(request.env, size),
             "format_day": lambda day: format_date(request.env, day),
             "format_moment": lambda moment: format_datetime(request.env, moment),
         }

@@ -83,7 +83,10 @@ class SaasInstanceBulk(models.Model):
         labels = dict(self._fields["kind"]._description_selection(self.env))
         for bulk in self:
             what, count = labels.get(bulk.kind), len(bulk.line_ids)
-            bulk.name = self.env._("%(what)s: %(count)s instances", what=what, count=count)
+            if count == 1:
+                bulk.name = self.env._("%s: 1 instance", what)
+            else:
+                bulk.name = self.env._("%(what)s: %(count)s instances", what=what, count=count)
 
     @api.depends("line_ids.state")
     def _compute_counts(self):

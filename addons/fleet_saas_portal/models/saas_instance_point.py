@@ -1,6 +1,16 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools.translate import LazyTranslate
 
+_lt = LazyTranslate(__name__)
+
+# The codes by which a server says why it took a backup; of a snapshot it tells a person's words.
+REASONS = {
+    "manual": _lt("On Demand"),
+    "scheduled": _lt("Scheduled"),
+    "final": _lt("Final"),
+    "before": _lt("Before a Change"),
+}
 MAX_POINTS = 500  # of one database that are read from an inventory
 
 
@@ -19,7 +29,8 @@ class SaasInstancePoint(models.Model):
         [("snapshot", "Snapshot"), ("backup", "Backup")], required=True, readonly=True
     )
     code = fields.Char("Number", required=True, readonly=True, help="What the server calls it.")
-    reason = fields.Char(readonly=True)
+    reason = fields.Char("Reason Code", readonly=True, export_string_translation=False)
+    reason_label = fields.Char("Reason", compute="_compute_reason_label")
     taken_at = fields.Datetime("Taken", required=True, readonly=True)
     size_mb = fields.Integer("Size (MB)", readonly=True)
     keep_until = fields.Datetime("Kept Until", readonly=True)
@@ -28,13 +39,22 @@ class SaasInstancePoint(models.Model):
         "UNIQUE(instance_id, kind, code)", "This snapshot or backup is recorded already."
     )
 
+    @api.depends("kind", "reason")
+    @api.depends_context("lang")
+    def _compute_reason_label(self):
+        # The labels are exported where they stand; here one is only chosen.
+        translate = self.env._
+        for point in self:
+            known = point.kind == "backup" and point.reason in REASONS
+            point.reason_label = translate(REASONS[point.reason]) if known else point.reason
+
     @api.depends("kind", "reason", "taken_at")
     @api.depends_context("lang", "tz")
     def _compute_display_name(self):
         labels = dict(self._fields["kind"]._description_selection(self.env))
         for point in self:
             taken = fields.Datetime.context_timestamp(point, point.taken_at)
-            parts = [f"{labels[point.kind]} {taken:%Y-%m-%d %H:%M}", point.reason]
+            parts = [f"{labels[point.kind]} {taken:%Y-%m-%d %H:%M}", point.reason_label]
             point.display_name = " – ".join(filter(None, parts))
 
     def action_use(self):

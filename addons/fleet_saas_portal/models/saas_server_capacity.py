@@ -32,7 +32,9 @@ class SaasServer(models.Model):
             size = round(told["memory_free"] / GIB, 1)
             parts.append(self.env._("%s GB of memory free", size))
         if self._is_number(told.get("databases")):
-            parts.append(self.env._("%s databases", told["databases"]))
+            count = told["databases"]
+            one = self.env._("1 database")
+            parts.append(one if count == 1 else self.env._("%s databases", count))
         return ", ".join(parts) or False
 
     def _get_room_refusal(self):

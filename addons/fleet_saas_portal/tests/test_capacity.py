@@ -1,5 +1,6 @@
 from odoo.tests import tagged
 
+from ..models.saas_sizes import format_size
 from .common import SaasCase
 
 
@@ -9,6 +10,8 @@ class TestCapacity(SaasCase):
         self.server.capacity = {"disk_free": 5 << 30, "databases": 7, "free_places": 4}
         self.assertEqual(self.server.free_places, 4)
         self.assertEqual(self.server.capacity_text, "5.0 GB of disk free, 7 databases")
+        self.server.capacity = {"databases": 1}
+        self.assertEqual(self.server.capacity_text, "1 database")
         self.server.capacity = {"refusal": "The disk is full.", "free_places": 0}
         self.assertEqual(
             (self.server.free_places, self.server.capacity_text), (0, "The disk is full.")
@@ -18,3 +21,7 @@ class TestCapacity(SaasCase):
         self.assertFalse(self.server.capacity_text)
         self.server.capacity = {"disk_free": "much", "databases": True}
         self.assertFalse(self.server.capacity_text)
+
+    def test_sizes_are_told_in_units_of_bytes(self):
+        said = {0: "0 B", 1023: "1,023 B", 1536: "1.5 KB", 2**20 - 1: "1.0 MB", 5 << 30: "5.0 GB"}
+        self.assertEqual({size: format_size(self.env, size) for size in said}, said)

@@ -52,6 +52,25 @@ class TestOperate(OperateCase):
                 with self.subTest(kind=kind, user=user), self.assertRaises(AccessError):
                     self.submit(instance, kind, self.people[user], **values)
 
+    def test_why_a_backup_was_taken_is_told_in_words_and_of_a_snapshot_as_it_was_given(self):
+        instance = self.make_active()
+        self.take(
+            Point("snapshot", "fleet_x_2", datetime(2026, 1, 30, 8), "manual"),
+            BACKUP,
+            Point("backup", "20260101-080000-0b", datetime(2026, 1, 1, 8), "of a later server"),
+        )
+        labels = {point.code: point.reason_label for point in instance.point_ids}
+        self.assertEqual(
+            labels,
+            {
+                "fleet_x_2": "manual",
+                BACKUP.code: "On Demand",
+                "20260101-080000-0b": "of a later server",
+            },
+        )
+        backup = instance.point_ids.filtered(lambda point: point.code == BACKUP.code)
+        self.assertIn("– On Demand", backup.display_name)
+
     def test_every_button_opens_a_form_that_is_filled_in(self):
         instance = self.make_active().with_user(self.people["admin"])
         self.take(SNAPSHOT, BACKUP)
