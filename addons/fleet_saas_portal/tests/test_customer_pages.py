@@ -76,6 +76,25 @@ class TestCustomerPages(HttpCase, CustomerCase):
                 self.assertIn(f'/my/databases/uuid-of-{seen}"', page.text)
                 self.assertNotIn(f"uuid-of-{other}", page.text)
 
+    def test_what_is_empty_says_what_will_be_there(self):
+        self.login(self.make_person("new"))
+        self.assertIn("As soon as you have one, it is listed here", self.get("/my/databases").text)
+        self.login(self.bob)
+        page = self.get(BETA).text
+        for text in (
+            "There are no figures yet; they come soon after",
+            "There is no invoice yet. Each one is listed here",
+            "There is no backup in the list yet. Each one comes here",
+            "There is none yet. A name of yours leads to this database",
+            "Nobody else looks after this database yet.",
+        ):
+            with self.subTest(text=text):
+                self.assertIn(text, page)
+        self.login(self.ann)
+        page = self.get(ACME).text
+        self.assertNotIn("A name of yours leads to this database", page)
+        self.assertNotIn("Nobody else looks after", page)
+
     def test_the_list_has_pages_and_copes_with_odd_numbers(self):
         self.make_hosted("second", self.partner)
         self.login(self.ann)

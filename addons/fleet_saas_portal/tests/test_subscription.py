@@ -1,3 +1,5 @@
+from datetime import date
+
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 from odoo.tools import mute_logger
@@ -90,6 +92,20 @@ class TestSubscription(SubscriptionCase):
         self.go_to("2027-01-13")
         self.run_cron()
         self.assertEqual(self.mails(subscription), ["The trial of acme ends soon"])
+
+    def test_a_reminder_and_the_database_name_the_last_day_of_the_trial(self):
+        """A trial of 14 days from January 1 is over when the 14th is: that day is told, everywhere."""
+        subscription = self.subscribe()
+        instance = subscription.instance_id
+        self.assertEqual(
+            (instance._get_document_state(), instance._get_paid_until()),
+            (("trial", date(2027, 1, 14)), date(2027, 1, 14)),
+        )
+        self.go_to("2027-01-08")
+        self.run_cron()
+        about = [("model", "=", subscription._name), ("res_id", "=", subscription.id)]
+        mail = self.env["mail.message"].search([*about, ("subject", "=like", "The trial of %")])
+        self.assertIn("01/14/2027", mail.body)
 
     def test_grace_counts_from_the_day_it_was_told_however_late_that_is(self):
         subscription = self.subscribe()
