@@ -317,10 +317,24 @@ SCREENS = (
     (f"{ACTION}.saas_database_action", ".o_list_renderer, .o_kanban_renderer", True),
     (f"{ACTION}.saas_database_template_action", ".o_list_renderer, .o_kanban_renderer", True),
     (f"{ACTION}.saas_backup_action", ".o_view_controller", False),
+    (f"{ACTION}.saas_backup_policy_action", ".o_list_renderer, .o_kanban_renderer", True),
+    (f"{ACTION}.saas_backup_place_action", ".o_list_renderer, .o_kanban_renderer", True),
     (f"{ACTION}.saas_operation_action", ".o_list_renderer, .o_kanban_renderer", True),
     (f"{ACTION}.saas_difference_action", ".o_view_controller", False),
     ("/odoo/hosting-health", ".o_saas_health", False),
 )
+
+
+@pytest.mark.parametrize("what", ["policy", "place"])
+def test_on_a_phone_the_names_of_policies_and_places_are_not_cut(
+    open_hosting: Callable[..., Screen], what: str
+) -> None:
+    screen = open_hosting(size=PHONE)
+    screen.open(f"{ACTION}.saas_backup_{what}_action", ".o_content")
+    name = screen.page.get_by_text("Every six hours" if what == "policy" else "This machine")
+    expect(name.first).to_be_visible()
+    cut = "each => each.scrollWidth > each.clientWidth + 1"
+    assert not name.first.evaluate(f"each => ({cut})(each) || ({cut})(each.parentElement)")
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
