@@ -325,6 +325,17 @@ SCREENS = (
 )
 
 
+def test_sizes_are_told_in_units_of_bytes(open_hosting: Callable[..., Screen]) -> None:
+    screen = open_hosting()
+    screen.open("/odoo/hosting-health", ".o_saas_health")
+    said = {0: "", 1023: "1,023 B", 1536: "1.5 KB", 2**20 - 1: "1.0 MB", 5 << 30: "5.0 GB"}
+    script = """sizes => {
+        const { registry } = odoo.loader.modules.get("@web/core/registry");
+        return sizes.map((size) => registry.category("formatters").get("fleet_bytes")(size));
+    }"""
+    assert screen.page.evaluate(script, list(said)) == list(said.values())
+
+
 @pytest.mark.parametrize("what", ["policy", "place"])
 def test_on_a_phone_the_names_of_policies_and_places_are_not_cut(
     open_hosting: Callable[..., Screen], what: str
