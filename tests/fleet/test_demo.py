@@ -10,7 +10,7 @@ import pytest
 import requests
 from support.odoo_fleet import XMLRPC_IS_OLD, services
 
-from fleetdev import demo_facts, demo_sync, hosted, odoo_log, odoo_run
+from fleetdev import demo_facts, demo_sync, hosted, odoo_log, odoo_run, postgres
 from fleetdev.demo import Demo
 from fleetdev.demo_fleet import TEMPLATE
 from fleetdev.demo_server import LABEL
@@ -126,6 +126,16 @@ def test_the_login_of_the_facts_opens_every_hosted_database(facts: dict[str, Any
     assert {entry["name"]: sign_in(entry, entry["name"])["uid"] for entry in facts["hosted"]} == {
         entry["name"]: 2 for entry in facts["hosted"]
     }
+
+
+def test_the_server_knows_the_other_databases_that_were_made_here(demo: Demo) -> None:
+    demo.hosting.run("reconcile", "server")
+    differences = demo_sync.Portal(demo, "server").call(
+        "saas.difference", "search_read", [("solved", "=", False)], ["what", "name"]
+    )
+    made_here = [each for each in differences if each["name"].startswith(postgres.prefix())]
+    assert postgres.exists(demo.database("portal"))
+    assert made_here == []
 
 
 def test_the_hosted_databases_are_those_that_the_server_made(
