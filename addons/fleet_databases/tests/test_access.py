@@ -532,7 +532,9 @@ class TestRecordsOfTheEngine(AccessCase):
             "action_synchronize", "action_connect", "action_open_database", "action_open_kpi_history",
             "action_invite_users", "action_remove_users",
         }  # fmt: skip
-        on_all = {"retrieve_database_dashboard", "get_empty_list_help"}
+        # Odoo's own get_property_definition gives a heading to who may read projects; ours puts it
+        # into another language.
+        on_all = {"retrieve_database_dashboard", "get_empty_list_help", "get_property_definition"}
         self.assertLessEqual(
             public - known - on_record, on_all, "say here what a new public method may do"
         )
