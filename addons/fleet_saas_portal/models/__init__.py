@@ -73,3 +73,5 @@ from . import res_users_openid
 from . import saas_domain_again
 from . import saas_mail_trouble
 from . import saas_request_company
+from . import ir_cron
+from . import saas_server_late

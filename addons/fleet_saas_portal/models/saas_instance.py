@@ -372,8 +372,12 @@ class SaasInstance(models.Model):
 
     @api.model
     def _take_inventory(self, server, inventory):
-        """Compare what ``server`` hosts with the records: the server knows better."""
+        """Compare what ``server`` hosts with the records: the server knows better.
+
+        Left as they are those of which an operation has told more since the server was asked.
+        """
         Instance = self.with_context(active_test=False)
+        overtaken = server._get_overtaken()
         known = Instance.search([("server_id", "=", server.id)])
         by_uuid = {each.uuid: each for each in known if each.uuid}
         by_name = {each.name: each for each in known if each.state not in GONE}
@@ -381,12 +385,13 @@ class SaasInstance(models.Model):
         for hosted in inventory:
             instance = by_uuid.get(hosted.uuid) or by_name.get(hosted.name)
             if instance and (not instance.uuid or instance.uuid == hosted.uuid):
-                instance._take_hosted(hosted)
+                if instance.id not in overtaken:
+                    instance._take_hosted(hosted)
                 seen |= instance
         living = known.filtered(
             lambda each: each.state in ("active", "suspended", "archived") and not each.request_id
         )
-        (living - seen).write({"is_missing": True})
+        (living - seen).filtered(lambda each: each.id not in overtaken).write({"is_missing": True})
 
     def _take_hosted(self, hosted):
         """Write what the server says of this database, unless something is under way there."""

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.fields import NO_ACCESS, Domain
-from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
+
+from .ir_cron import RIVALS
 
 _logger = logging.getLogger(__name__)
 
@@ -174,7 +175,7 @@ class SaasInstance(models.Model):
         try:
             with self.env.cr.savepoint():
                 self._tell()
-        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+        except RIVALS:
             raise
         except Exception:
             _logger.exception("%s cannot be told its limits", self.name)

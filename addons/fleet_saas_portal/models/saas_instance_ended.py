@@ -2,8 +2,8 @@ import logging
 from datetime import timedelta
 
 from odoo import api, fields, models
-from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
+from .ir_cron import RIVALS
 from .saas_instance_customer import KEEP_DAYS
 from .saas_instance_delete import ARGUMENTS
 
@@ -51,7 +51,7 @@ class SaasInstance(models.Model):
             try:
                 with self.env.cr.savepoint():
                     instance._delete_ended()
-            except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            except RIVALS:
                 raise
             except Exception:
                 _logger.exception("%s cannot be deleted", instance.name)

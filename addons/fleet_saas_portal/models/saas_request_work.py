@@ -4,12 +4,12 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
 from odoo.addons.fleet_databases import settings
 from odoo.addons.fleet_databases.vault import VaultError
 
 from ..contract import Wanted, exchange
+from .ir_cron import RIVALS
 from .saas_request import GIVE_UP_AFTER, OPEN
 
 _logger = logging.getLogger(__name__)
@@ -18,7 +18,8 @@ THREADS = 16
 # A server is asked this often while something goes on there, and then ever less often.
 PAUSES_S = (0.15, 0.2, 0.3, 0.5, 0.5, 1.0, 1.0, 2.0)
 SILENT_PAUSE_S = 30.0  # a server that does not answer
-WORK_S = 100.0  # less than the least limit_time_real_cron that is in use
+# With what else is due, less than the least limit_time_real_cron that is in use: Odoo counts both.
+WORK_S = 60.0
 
 
 class SaasRequest(models.Model):
@@ -77,7 +78,7 @@ class SaasRequest(models.Model):
                 else:
                     self._take_unknown()
                 self.env.flush_all()
-        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+        except RIVALS:
             raise
         except Exception as error:
             _logger.exception("Request %s: its outcome cannot be written", self.id)
@@ -126,14 +127,19 @@ class _Worker:
                 else:
                     time.sleep(0.05)
         self._settle(self.requests._give_up)
-        left = self.requests.search_count([("state", "in", OPEN)])
         Cron._commit_progress(remaining=0)
-        if left:
-            soon = min((when for when, _rounds in self.next.values()), default=0)
-            pause = max(1.0, soon - time.monotonic())
-            self.env.ref("fleet_saas_portal.ir_cron_requests")._trigger(
-                fields.Datetime.add(fields.Datetime.now(), seconds=int(pause))
-            )
+        self._come_back()
+
+    def _come_back(self):
+        """Have the next run begin in time for what is still open."""
+        servers = self.requests._get_open()
+        if not servers:
+            return
+        pause = min(self.next.get(each.id, (0, 0))[0] for each in servers) - time.monotonic()
+        now = fields.Datetime.now()
+        # A trigger of a later moment, however near, is seen when Odoo looks the next time: in a minute.
+        at = None if pause <= max(PAUSES_S) else fields.Datetime.add(now, seconds=int(pause))
+        self.env.ref("fleet_saas_portal.ir_cron_requests")._trigger(at)
 
     def _start(self, pool):
         """Ask the servers whose turn it is; return how many come soon."""
@@ -165,12 +171,15 @@ class _Worker:
             self.next[server_id] = (time.monotonic() + SILENT_PAUSE_S, 0)
             return
         found = future.result()
-        server._wait_alone()
-        changed = self._settle(self.requests._write_exchange, server, found)
+        changed = self._settle(self._hear, server, found)
         _when, rounds = self.next.get(server_id, (0, 0))
         rounds = 0 if changed else rounds + 1
         pause = SILENT_PAUSE_S if found.error else PAUSES_S[min(rounds, len(PAUSES_S) - 1)]
         self.next[server_id] = (time.monotonic() + pause, rounds)
+
+    def _hear(self, server, found):
+        server._wait_alone()
+        return self.requests._write_exchange(server, found)
 
     def _settle(self, write, *arguments):
         """Call ``write`` and commit; again when somebody else wrote the same records."""
@@ -180,7 +189,7 @@ class _Worker:
                 result = write(*arguments)
                 self.env.flush_all()
                 self.env.cr.commit()  # each answer lasts, whatever happens to the next
-            except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
+            except RIVALS:
                 self.env.cr.rollback()
                 time.sleep(0.05 * attempt)
             else:

@@ -11,6 +11,7 @@ from odoo.addons.fleet_databases.remote import Access, RemoteError, UrlError, no
 from odoo.addons.fleet_databases.vault import Vault, VaultError
 
 from ..contract import HostingServer
+from .ir_cron import RIVALS
 
 _logger = logging.getLogger(__name__)
 
@@ -266,10 +267,11 @@ class SaasServer(models.Model):
     def _synchronize(self):
         """Ask this server, under the client's time limit, and write what it says."""
         self.ensure_one()
-        answer, error = self._ask_all()
+        asked = self._note_requests()
+        answer, error = asked._ask_all()
         # Nothing was written yet: the button only waits until the scheduled actions have.
-        self._wait_alone()
-        self._take_answer(answer, error)
+        asked._wait_alone()
+        asked._take_answer(answer, error)
 
     def _ask_all(self):
         """Ask for capabilities and inventory; return them, or None and why there are none."""
@@ -301,8 +303,12 @@ class SaasServer(models.Model):
         for _attempt in range(200):
             self.env.cr.commit()
             self.env.invalidate_all()
-            if self.try_lock_for_update(allow_referencing=True):
-                return
+            try:
+                if self.try_lock_for_update(allow_referencing=True):
+                    return
+            except RIVALS:
+                # The other one has committed since this transaction began.
+                self.env.cr.rollback()
             time.sleep(0.05)
 
     @api.model
@@ -312,13 +318,16 @@ class SaasServer(models.Model):
         self.env["ir.cron"]._commit_progress(remaining=len(servers))
         for server in servers:
             try:
-                answer, error = server._ask_all()
-                server._wait_alone()
-                server._take_answer(answer, error)
+                asked = server._note_requests()
+                answer, error = asked._ask_all()
+                asked._wait_alone()
+                asked._take_answer(answer, error)
                 self.env.flush_all()
+            except RIVALS:
+                raise
             except Exception:
-                _logger.exception("Server %s", server.name)
                 self.env.cr.rollback()
+                _logger.exception("Server %s", server.name)
             self.env["ir.cron"]._commit_progress(1)
 
     def action_open_server(self):

@@ -3,8 +3,8 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
-from odoo.service.model import PG_CONCURRENCY_EXCEPTIONS_TO_RETRY
 
+from .ir_cron import RIVALS
 from .saas_subscription import NEXT
 
 _logger = logging.getLogger(__name__)
@@ -67,9 +67,10 @@ class SaasSubscription(models.Model):
                         self.problem = False
                     getattr(self, name)()
                     self.env.flush_all()
-        except PG_CONCURRENCY_EXCEPTIONS_TO_RETRY:
-            # Somebody else has just changed it: the next run sees what is left to do.
+        except RIVALS:
+            # Somebody else has just changed it: another run sees what is left to do.
             self.env.cr.rollback()
+            self.env.ref("fleet_saas_portal.ir_cron_subscriptions")._trigger()
         except UserError as error:
             self._fail(str(error))
             return False

@@ -36,6 +36,7 @@ from . import (
     test_readme,
     test_request,
     test_request_labels,
+    test_rivals,
     test_server,
     test_signup,
     test_start,
