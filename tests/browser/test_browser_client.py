@@ -129,11 +129,11 @@ def test_the_banner_asks_again_while_a_page_stays_open(visit: Visit) -> None:
     visit.store(**trial(9))
     screen = visit.open()
     page = screen.page
-    expect(page.locator(".o_saas_notice")).to_contain_text("9 days")
+    expect(page.locator(".o_saas_notice")).to_contain_text("10 days")
     visit.store(**trial(1))
     page.evaluate("Date.now = (now => () => now() + 21 * 60 * 1000)(Date.now)")
     page.evaluate("window.dispatchEvent(new Event('focus'))")
-    expect(page.locator(".o_saas_notice")).to_contain_text("ends tomorrow")
+    expect(page.locator(".o_saas_notice")).to_contain_text("has 2 days left")
     assert screen.faults == []
 
 
