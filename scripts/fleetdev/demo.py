@@ -20,7 +20,6 @@ from .demo_portal import LOGIN, PASSWORD, PortalFleet
 from .demo_server import LABEL, HostingServer
 from .server import check_port
 
-LONGEST_S = 6 * 3600  # what a backup may take
 ROUNDS = 600_000  # Odoo 19's MIN_ROUNDS, odoo/addons/base/models/res_users.py
 
 
@@ -103,9 +102,8 @@ class Demo(PortalFleet):
         load = "--load=base,rpc,web,queue_job,fleet_demo_localhost"
         # One may be talking to the server for the portal while the others' work has to go on.
         crons = ("--max-cron-threads", "2")
-        limit = f"--limit-time-real={LONGEST_S}"
         environment = self.hosting.settings()
-        parallel.run(self.hosting.serve, lambda: self.serve(load, limit, *crons, **environment))
+        parallel.run(self.hosting.serve, lambda: self.serve(load, *crons, **environment))
         self.hosting.wait_runner()
 
     # --- what the hosting server is asked for

@@ -8,6 +8,8 @@ import subprocess
 
 from . import cluster, console, files, odoo_source, paths, restic, shell
 
+# The limit is that of the readme. After Odoo's own of two minutes a process would start again, and
+# fail to: for an operation that takes longer, or a connection that a browser holds for later.
 CONFIGURATION = """[options]
 addons_path = {addons_path}
 data_dir = {data}
@@ -15,6 +17,7 @@ http_interface = 127.0.0.1
 list_db = False
 with_demo = False
 max_cron_threads = 0
+limit_time_real = 21600
 """
 # What a person may have set for another Odoo must not reach this one.
 FOREIGN = ("ODOO_RC", "OPENERP_SERVER", "PYTHONPATH", "PGDATABASE", "ODOO_HOME")

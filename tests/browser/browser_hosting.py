@@ -23,7 +23,7 @@ env.cr.commit()
 # A snapshot takes long enough to press something meanwhile; a parameter is never set.
 SLOW = {
     "FLEET_TEST_FAILPOINTS_ALLOWED": "1",
-    "FLEET_FAILPOINTS": "snapshot.check.after=sleep:6,parameters.*.before=retry",
+    "FLEET_FAILPOINTS": "snapshot.check.after=sleep:15,parameters.*.before=retry",
 }
 
 
@@ -33,9 +33,7 @@ class SmallHosting(HostingFleet):
     def __init__(self) -> None:
         # What a test asks for in vain is told on the screen, and in the log.
         refused = (r"Type \S+ to confirm\.",)
-        # As the readme tells the administrator: a build may take longer than Odoo lets a request.
-        patient = ("--limit-time-real=21600",)
-        super().__init__("browser_small", environment=SLOW, options=patient, allowed=refused)
+        super().__init__("browser_small", environment=SLOW, allowed=refused)
 
     def __enter__(self) -> SmallHosting:
         super().__enter__()

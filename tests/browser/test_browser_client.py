@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import datetime, timedelta, timezone
 from html import escape
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from screen import DESKTOP, PHONE, Screen
+from screen import DESKTOP, PHONE, TIMEOUT_MS, Screen
 from support.odoo_fleet import OdooFleet
 from support.trusted import PORTAL_URL, Provider
 
@@ -87,13 +87,13 @@ def visit(browser: Browser, hosted: OdooFleet, provider: Provider) -> Iterator[V
 
 
 def trial(days: int) -> dict[str, str]:
-    return {"state": "trial", "ends": str(date.today() + timedelta(days=days))}
+    return {"state": "trial", "ends": str(datetime.now(timezone.utc).date() + timedelta(days=days))}
 
 
 def test_without_a_notice_the_page_is_as_it_was(visit: Visit) -> None:
     visit.store()
     screen = visit.open()
-    screen.page.wait_for_selector(".o_main_navbar", timeout=15000)
+    screen.page.wait_for_selector(".o_main_navbar", timeout=4 * TIMEOUT_MS)
     assert screen.page.locator(".o_saas_notice").count() == 0
     top = screen.page.locator(".o_main_navbar").bounding_box()["y"]
     assert top == 0

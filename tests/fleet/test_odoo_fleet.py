@@ -8,6 +8,8 @@ import pytest
 import requests
 from support.odoo_fleet import OdooFleet
 
+from fleetdev import odoo_run, paths
+
 
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[OdooFleet]:
@@ -35,3 +37,10 @@ def test_a_server_without_json2_answers_404_with_a_page(fleet: OdooFleet) -> Non
 def test_odooly_speaks_json2(fleet: OdooFleet) -> None:
     client = fleet.odooly("alpine", fleet.api_keys("alpine")["alpine"])
     assert client.env["res.users"].search_count([("share", "=", False)]) == 1
+
+
+def test_the_processes_of_the_tests_live_as_long_as_the_readme_says() -> None:
+    """One that Odoo starts again after two minutes does not come back here."""
+    [line] = [each for each in odoo_run.CONFIGURATION.splitlines() if "limit_time_real" in each]
+    readme = paths.ADDONS / "fleet_saas_server/readme/CONFIGURE.md"
+    assert line in readme.read_text().splitlines()

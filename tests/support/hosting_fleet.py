@@ -25,19 +25,13 @@ from fleetdev.server import Server
 
 from . import api_keys
 from .marks import server_uuid
-from .odoo_fleet import json2, services
+from .odoo_fleet import RIVALS, json2, services
 
 IDENTITY = "UPDATE ir_config_parameter SET value = %s WHERE key = 'database.uuid'"
 # An operation that needs a hosted database for itself closes the connections to it.
 ENDED_BY_US = (
     r"terminating connection due to administrator|server closed the connection unexpectedly"
     r"|(cursor|connection) already closed"
-)
-# Of two transactions that meet Odoo runs one once more, and logs it first
-# (PG_CONCURRENCY_EXCEPTIONS_TO_RETRY in odoo/service/model.py).
-RIVALS = (
-    r"could not serialize access due to concurrent (update|delete)|could not obtain lock on"
-    r"|deadlock detected"
 )
 DOMAIN = "localhost"
 ENDED = ("done", "failed", "cancelled")
@@ -77,7 +71,7 @@ class OdooProcess:
         """Kill it and those that it started."""
         self.server.kill()
 
-    def wait_end(self, timeout: float = 30) -> None:
+    def wait_end(self, timeout: float = 60) -> None:
         """Wait until it has ended by itself, as a failpoint makes it."""
         end = time.monotonic() + timeout
         while self.server.pid() is not None:
@@ -227,6 +221,10 @@ class HostingFleet:
         while not self.rows(query, f"odoo-{self.control.server.pid()}"):
             assert time.monotonic() < end, f"no cron thread; see {self.control.log}"
             time.sleep(POLL_S)
+
+    def wake_cron(self) -> None:
+        """Have the control process look at its scheduled actions now, and not within two minutes."""
+        self.rows("SELECT pg_notify('cron_trigger', %s)", self.database, database="postgres")
 
     def close(self) -> None:
         """Stop the processes and remove everything that this fleet made."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from fleetdev import postgres
 
-from .hosting_fleet import DOMAIN, RIVALS, HostingFleet
+from .hosting_fleet import DOMAIN, HostingFleet
 from .hosting_templates import publish, settle
 from .odoo_fleet import OdooFleet
 from .own_hosting import OwnHosting
@@ -63,7 +63,7 @@ class SaasFleet:
         self.servers = {label: self._make(f"{name}_{label}") for label in servers}
         self.portal = _Portal(
             name,
-            allowed=(*allowed, RIVALS),
+            allowed=allowed,
             options=("--max-cron-threads=2",),
             portal="saas",
         )
