@@ -152,7 +152,7 @@ def test_an_interrupted_command_says_how_to_go_on_and_that_works(
         assert time.monotonic() < end
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _output, errors = process.communicate(timeout=30)
+    _output, errors = process.communicate(timeout=60)
     assert process.returncode == WAITING, errors
     assert "Traceback" not in errors
     number = errors.split("fleet wait ")[1].split()[0]

@@ -29,7 +29,7 @@ ALLOWED = (
     r"odoo\.addons\.base\.models\.ir_cron: ",
     r"werkzeug: ",
 )
-GO_ON_S = 30
+GO_ON_S = 60
 WITHOUT_RUNNER = "--load=base,rpc,web"
 
 

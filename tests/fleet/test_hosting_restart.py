@@ -25,7 +25,7 @@ ALLOWED = (
 )
 
 
-GO_ON_S = 30
+GO_ON_S = 60
 
 
 def test_operations_go_on_when_postgresql_restarts_in_the_middle(

@@ -99,5 +99,5 @@ def test_without_the_runner_the_scheduled_action_takes_the_work(fleet: HostingFl
     fleet.control.restart(ODOO_QUEUE_JOB_CHANNELS="root:0")
     fleet.wait_cron()
     jobs = fleet.rows("SELECT count(*) FROM queue_job")
-    fleet.run("check", "server", timeout=10)
+    fleet.run("check", "server", timeout=40)
     assert fleet.rows("SELECT count(*) FROM queue_job") == jobs

@@ -58,7 +58,8 @@ def test_what_was_asked_while_the_portal_is_down_is_known_after_its_start(saas: 
     instance = saas.create("sleepy")
     saas.portal.server.kill()
     saas.portal.start()
-    saas.wait_state(instance, "active")
+    # By itself the portal goes on a minute after its start.
+    saas.wait_state(instance, "active", timeout=180)
     server = saas.servers["one"]
     made = server.rows("SELECT count(*) FROM saas_operation WHERE target = 'sleepy'")
     assert made == [(1,)]

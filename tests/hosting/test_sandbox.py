@@ -167,7 +167,7 @@ def test_what_a_killed_server_left_goes_after_a_day(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [others]
 
 
-def _wait(condition: object, seconds: float = 5) -> bool:
+def _wait(condition: object, seconds: float = 30) -> bool:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if condition():
@@ -204,7 +204,7 @@ def databases() -> Iterator[tuple[str, str, str]]:
 
 def _enter(host: object, **who: object) -> str:
     """Return the database that a connection reaches."""
-    opened = psycopg2.connect(host=str(host), connect_timeout=5, **who)
+    opened = psycopg2.connect(host=str(host), connect_timeout=30, **who)
     try:
         with opened.cursor() as cr:
             cr.execute("SELECT current_database()")
@@ -249,7 +249,7 @@ def test_a_session_that_holds_its_own_role_is_ended_and_not_waited_for(databases
     name, _other, server = databases
     # Whoever waits for the row of the role waits for the stranger.
     patient = cluster()
-    patient.dsn["options"] = "-c lock_timeout=5s"
+    patient.dsn["options"] = "-c lock_timeout=30s"
     role = restricted.RestrictedRole(patient, os.environ["FLEET_RESTORE_ROLE"], server)
     with role.lent(name) as password:
         who = {"user": role.name, "password": password, "dbname": name}

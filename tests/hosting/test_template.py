@@ -398,12 +398,18 @@ def test_while_a_new_version_is_published_no_clone_fails_and_none_mixes_versions
     threads = [
         threading.Thread(target=guarded, args=(each, failures)) for each in (hold, clone, clone)
     ]
+
+    def wait_for_clone(mark: str) -> None:
+        end = time.monotonic() + 60
+        while mark not in clones.copy().values() and not failures and time.monotonic() < end:
+            time.sleep(0.05)
+
     for thread in threads:
         thread.start()
-    time.sleep(1)
+    wait_for_clone("one")
     second = publish_marked(server, source, "two")
     published.update(physical=second, mark="two")
-    time.sleep(1)
+    wait_for_clone("two")
     stop.set()
     for thread in threads:
         thread.join()
