@@ -106,9 +106,9 @@ def test_a_visitor_is_told_while_typing_and_ends_in_the_new_database(
     expect(page.get_by_role("heading", name="Look into your mail")).to_be_visible()
     assert saas.rows("SELECT id FROM saas_instance WHERE name = %s", NAME) == []
 
+    seen = watch_steps(page)
     page.goto(link_in(saas.wait_mail(email), "/start/confirm/"))
     expect(page.get_by_text(f"{NAME} with the plan Pro")).to_be_visible()
-    seen = watch_steps(page)
     page.get_by_role("button", name="Yes, create it").click()
     expect_web_client(page, NAME)
     # One after another while the visitor looked, each only once.
@@ -133,10 +133,23 @@ def test_on_a_phone_what_the_server_refuses_is_told_and_another_address_leads_on
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("heading", name="Look into your mail")).to_be_visible()
     assert fits(page)
+    page.evaluate("window.isSame = true")
     code = page.get_by_label("Code of six digits")
     code.fill("000000")
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("alert")).to_contain_text("This code is not right")
+    expect(page.get_by_role("heading", name="Look into your mail")).to_be_focused()
+    assert page.url.endswith("/start/progress")
+    # The page has not been loaded again for this; where the answer is lost, it is.
+    assert page.evaluate("window.isSame")
+    page.route("**/start/code", lambda route: route.abort())
+    code.fill("000000")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Continue").click()
+    page.wait_for_load_state("networkidle")
+    page.unroute("**/start/code")
+    assert screen.faults == ["console: Failed to load resource: net::ERR_FAILED"]
+    screen.faults.clear()
     code.fill(re.search(r">\s*(\d{6})\s*<", saas.wait_mail(email))[1])
     page.get_by_role("button", name="Continue").click()
 
