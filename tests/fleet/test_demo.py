@@ -159,7 +159,8 @@ def test_the_runner_took_the_operations_at_once_and_all_are_done(demo: Demo) -> 
         [["key", "=like", "demo:%"]],
         ["kind", "state", "attempt"],
     )
-    assert {row["kind"] for row in rows} == set(asked)
+    # A test may have asked for more.
+    assert {row["kind"] for row in rows} >= set(asked)
     assert {row["state"] for row in rows} == {"done"}
     jobs = demo_sync.Portal(demo, "server").call(
         "queue.job", "search_count", [["state", "=", "done"]]

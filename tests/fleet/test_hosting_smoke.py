@@ -43,7 +43,7 @@ def test_the_same_key_with_the_same_request_gets_the_first_operation(fleet: Host
 def test_the_same_key_with_another_request_is_refused_with_409(fleet: HostingFleet) -> None:
     key = fleet.submit("check", "server")
     answer = fleet.call(
-        "submit", kind="create", target="acme", key=key, arguments={"template": "blank"}
+        "submit", kind="create", target="smoke", key=key, arguments={"template": "blank"}
     )
     assert answer.status_code == 409
     assert key in answer.json()["message"]
@@ -76,7 +76,7 @@ def test_a_wrong_key_is_nobody(fleet: HostingFleet) -> None:
 
 
 def test_the_hosted_process_serves_no_database_that_has_no_route(fleet: HostingFleet) -> None:
-    assert fleet.get("acme").status_code == 404
+    assert fleet.get("smoke").status_code == 404
     assert fleet.get(fleet.database).status_code == 404
 
 

@@ -11,6 +11,7 @@ import pytest
 from hosting import document, manifest
 from hosting.errors import HostingError
 from hosting.kinds import KINDS
+from life_case import new_name
 from making import create_request, publish_template
 from operations import HostingServer
 
@@ -49,36 +50,40 @@ def read(server: HostingServer, token: str, identity: str) -> dict[str, Any]:
 
 
 def test_a_database_is_told_and_can_check_who_says_so(server: HostingServer) -> None:
-    identity = server.host_database("acme")
-    server.sql_in("acme", TABLE)
-    assert tell(server, "acme", identity) == "done"
-    first = read(server, stored(server, "acme"), identity)
-    assert {name: first[name] for name in CONTENT} == CONTENT
+    name = new_name("told")
+    identity = server.host_database(name)
+    server.sql_in(name, TABLE)
+    assert tell(server, name, identity) == "done"
+    first = read(server, stored(server, name), identity)
+    assert {key: first[key] for key in CONTENT} == CONTENT
     assert (first["iss"], first["aud"]) == (server.uuid, identity)
-    assert tell(server, "acme", identity) == "done"
-    assert read(server, stored(server, "acme"), identity)["seq"] > first["seq"]
+    assert tell(server, name, identity) == "done"
+    assert read(server, stored(server, name), identity)["seq"] > first["seq"]
 
 
 def test_a_document_killed_in_the_middle_is_written_by_the_next_run(server: HostingServer) -> None:
-    identity = server.host_database("birch")
-    server.sql_in("birch", TABLE)
-    assert tell(server, "birch", identity, "document.written=kill") == "done"
-    assert read(server, stored(server, "birch"), identity)["plan"] == "Starter"
+    name = new_name("told")
+    identity = server.host_database(name)
+    server.sql_in(name, TABLE)
+    assert tell(server, name, identity, "document.written=kill") == "done"
+    assert read(server, stored(server, name), identity)["plan"] == "Starter"
 
 
 def test_nothing_is_written_into_a_database_that_cannot_read_it(server: HostingServer) -> None:
-    identity = server.host_database("cedar")
+    name = new_name("told")
+    identity = server.host_database(name)
     request = {"uuid": identity, "content": CONTENT}
-    operation = server.submit("document", "cedar", request)
+    operation = server.submit("document", name, request)
     assert server.run(operation, secrets=SECRETS) == "done"
     assert server.evidence(operation)["write"] == {"written": False}
 
 
 def test_the_name_of_another_database_by_now_is_not_told(server: HostingServer) -> None:
-    server.host_database("dune")
-    server.sql_in("dune", TABLE)
-    assert tell(server, "dune", "another-identity") == "failed"
-    assert server.sql_in("dune", "SELECT count(*) FROM fleet_document")[0][0] == 0
+    name = new_name("told")
+    server.host_database(name)
+    server.sql_in(name, TABLE)
+    assert tell(server, name, "another-identity") == "failed"
+    assert server.sql_in(name, "SELECT count(*) FROM fleet_document")[0][0] == 0
 
 
 def test_a_new_database_knows_its_plan_before_anybody_sees_it(server: HostingServer) -> None:
@@ -89,9 +94,10 @@ def test_a_new_database_knows_its_plan_before_anybody_sees_it(server: HostingSer
     server.host.cluster.close_template(source)
     server.serve()
     request = create_request(source, document=CONTENT, personal={})
-    operation = server.submit("create", "elm", request)
+    name = new_name("told")
+    operation = server.submit("create", name, request)
     assert server.run(operation, secrets=SECRETS) == "done", server.error(operation)
-    assert read(server, stored(server, "elm"), request["uuid"])["limits"]["users"] == 3
+    assert read(server, stored(server, name), request["uuid"])["limits"]["users"] == 3
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -130,7 +131,7 @@ def test_no_secret_is_ever_an_argument(tmp_path):
 def test_a_lock_of_a_dead_program_is_removed_and_that_of_a_living_one_is_respected(
     made, monkeypatch
 ):
-    monkeypatch.setattr(restic, "LOCK_WAIT", "1s")
+    monkeypatch.setattr(restic, "LOCK_WAIT_S", 1.0)
     command = [made.binary, "-r", made.location, "--no-cache", "backup", "--stdin-from-command"]
     living = subprocess.Popen(
         [*command, "--", "sleep", "600"],
@@ -152,6 +153,30 @@ def test_a_lock_of_a_dead_program_is_removed_and_that_of_a_living_one_is_respect
         living.wait()
     assert os.listdir(locks), "the killed program has left its lock"
     made.check()
+
+
+def test_a_lock_whose_dead_program_nobody_has_waited_for_yet_goes_as_soon_as_somebody_does(made):
+    command = [made.binary, "-r", made.location, "--no-cache", "backup", "--stdin-from-command"]
+    dead = subprocess.Popen(
+        [*command, "--", "sleep", "600"],
+        env=os.environ | {"RESTIC_PASSWORD": PASSWORD},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    locks = os.path.join(made.location, "locks")
+    end = time.monotonic() + 20
+    while not os.listdir(locks) and time.monotonic() < end:
+        time.sleep(0.05)
+    os.killpg(dead.pid, signal.SIGKILL)
+    # To restic it lives on: a signal reaches it. In a container init may take seconds for it.
+    waits = threading.Timer(4.0, dead.wait)
+    waits.start()
+    try:
+        made.check()
+    finally:
+        waits.join()
+    assert not os.listdir(locks)
 
 
 def test_the_snapshots_are_listed_and_the_repository_is_found_while_a_check_holds_its_lock(made):
@@ -203,7 +228,7 @@ def test_forgotten_snapshots_give_their_room_back(tmp_path):
     ],
 )  # fmt: skip
 def test_each_end_of_restic_has_a_name(tmp_path, monkeypatch, code, words, expected, again):
-    monkeypatch.setattr(restic, "LOCK_WAIT", "1s")
+    monkeypatch.setattr(restic, "LOCK_WAIT_S", 1.0)
     repo = wrapped(tmp_path, f"echo '{words}' >&2; exit {code}")
     with pytest.raises(HostingError) as raised:
         repo.backup_bytes(b"x", "x", TAGS)

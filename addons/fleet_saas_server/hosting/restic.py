@@ -15,6 +15,7 @@ import dataclasses
 import json
 import re
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +28,8 @@ from .failpoints import failpoint
 
 # One host for all, so that a backup finds the one before whatever the machine is called.
 HOST = "fleet"
-LOCK_WAIT = "20s"
+LOCK_WAIT_S = 20.0  # for who holds a lock to give it back
+LOCK_TRY = "2s"
 NO_LOCK = "--no-lock"
 # A key file whose content is not what its name says; the sign before it is escaped in JSON.
 BROKEN_KEY = re.compile(r"LoadRaw\(\S*key/")
@@ -373,10 +375,11 @@ class Repository:
         broken = ended.code and BROKEN_KEY.search(ended.errors)
         if broken and restic_key.heal(self.location, self.password):
             ended = self._run(arguments, env or {}, options)
-        if ended.code == 11 and lock:
+        end = time.monotonic() + LOCK_WAIT_S
+        while ended.code == 11 and lock and time.monotonic() < end:
+            # Each time: a killed program counts as living until its parent, or init, has noticed.
             self.unlock()
-            patient = ["--retry-lock", LOCK_WAIT, *arguments]
-            ended = self._run(patient, env or {}, options)
+            ended = self._run(["--retry-lock", LOCK_TRY, *arguments], env or {}, options)
         if ended.code or ended.stopped:
             raise self._error(what_for, ended)
 

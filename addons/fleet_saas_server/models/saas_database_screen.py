@@ -4,8 +4,8 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
 
-from ..hosting.journal import ACTIVE
 from .saas_errors import words
+from .saas_operation import UNSETTLED
 from .saas_seal_labels import TEXTS
 
 REPORT_PARTS = ("unknown", "left_on", "switched_off")
@@ -36,7 +36,7 @@ class SaasDatabase(models.Model):
     @api.depends("name")
     def _compute_running_operation_id(self):
         found = self.env["saas.operation"].search(
-            Domain("target", "in", self.mapped("name")) & Domain("state", "in", ACTIVE),
+            Domain("target", "in", self.mapped("name")) & UNSETTLED,
             order="id DESC",
         )
         # The oldest one is the one that runs; the others wait for it.

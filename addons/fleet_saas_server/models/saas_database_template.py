@@ -2,11 +2,12 @@ import re
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Domain
 
 from ..hosting.errors import HostingError
-from ..hosting.journal import ACTIVE
 from ..hosting.template_names import check_target, target_of
 from .saas_errors import words
+from .saas_operation import UNSETTLED
 
 MODULE = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -147,7 +148,7 @@ class SaasDatabaseTemplate(models.Model):
     def _compute_operation_id(self):
         targets = {template.id: target_of(template.code or "") for template in self}
         found = self.env["saas.operation"].search(
-            [("target", "in", list(targets.values())), ("state", "in", ACTIVE)], order="id DESC"
+            Domain("target", "in", list(targets.values())) & UNSETTLED, order="id DESC"
         )
         # The oldest one is the one that runs; the others wait for it.
         by_target = {operation.target: operation for operation in found}

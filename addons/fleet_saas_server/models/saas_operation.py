@@ -15,6 +15,8 @@ from .saas_errors import KeyReused, words
 
 # What an operation is called that has ended while its records do not say so yet.
 SETTLING = {"done": "running", "failed": "undoing", "cancelled": "undoing"}
+# What the screens call under way: until then the records do not say what came of it.
+UNSETTLED = Domain("state", "in", ACTIVE) | Domain("applied", "=", False)
 KEEP_DAYS = 180  # finished operations are kept this long
 MAX_UNLINKED = 1000  # records in one transaction
 

@@ -172,8 +172,9 @@ class SaasOperation(models.Model):
             # What is written into chatters and activities, in the language of who asked.
             lang = {"lang": operation.create_uid.lang}
             owner = self.env[KINDS[operation.kind].owner].with_context(**lang)
-            owner._apply_operation(operation.with_context(**lang))
+            # Both are one transaction. What the records do next must not find it under way.
             operation.applied = True
+            owner._apply_operation(operation.with_context(**lang))
             waiting = self.search([("wait_operation", "=", operation.id), ("state", "=", "queued")])
             waiting._enqueue()
 

@@ -248,6 +248,16 @@ class TestDatabaseScreen(OperationCase):
         self.assertEqual(acme.running_operation_id, first)
         self.assertEqual(acme.operation_count, 2)
 
+    def test_an_operation_is_under_way_until_its_records_say_what_came_of_it(self):
+        acme = self.make_database("acme-screen")
+        operation = self.make_operation("failed", target="acme-screen")
+        operation.applied = False
+        self.assertEqual(acme.running_operation_id, operation)
+        operation.applied = True
+        acme.invalidate_recordset()
+        self.assertFalse(acme.running_operation_id)
+        self.assertEqual(acme.failed_operation_id, operation)
+
     def test_a_database_that_is_not_open_is_not_opened(self):
         acme = self.make_database("acme-screen", state="suspended")
         with self.assertRaisesRegex(UserError, "is not open"):

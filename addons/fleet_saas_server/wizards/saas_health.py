@@ -1,7 +1,7 @@
 from odoo import api, fields, models
 
 from ..hosting.health import SERVER
-from ..hosting.journal import ACTIVE
+from ..models.saas_operation import UNSETTLED
 
 GREEN, AMBER, RED, GREY = "green", "amber", "red", "grey"
 
@@ -35,13 +35,14 @@ class SaasHealth(models.TransientModel):
     @api.depends_context("lang", "uid")
     def _compute_rows(self):
         operations = self.env["saas.operation"].search([("kind", "=", "check")], limit=20)
-        ended = operations.filtered(lambda operation: operation.state not in ACTIVE)[:1]
+        running = operations.filtered_domain(UNSETTLED)
+        ended = (operations - running)[:1]
         rows = self._get_rows()
         states = {row["state"] for row in rows}
         for health in self:
             health.rows = rows
             health.state = next((each for each in (RED, AMBER, GREY) if each in states), GREEN)
-            health.running_operation_id = operations.filtered(lambda one: one.state in ACTIVE)[:1]
+            health.running_operation_id = running[:1]
             health.checked = ended.ended
 
     @api.model

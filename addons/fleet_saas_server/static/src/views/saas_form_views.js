@@ -4,8 +4,6 @@ import { formView } from "@web/views/form/form_view";
 import { useReloadWhile } from "./use_reload_while";
 
 const ACTIVE = ["queued", "running", "undoing"];
-// An operation has ended a moment before the records that it changed say so.
-const LOOKS_AFTERWARDS = 3;
 
 /** An operation that shows how far it is. */
 export class SaasOperationFormController extends FormController {
@@ -19,13 +17,7 @@ export class SaasOperationFormController extends FormController {
 export class SaasTargetFormController extends FormController {
     setup() {
         super.setup();
-        let looks = 0;
-        const isChanging = (data) => {
-            const isWorkedOn = data.running_operation_id || data.operation_id;
-            looks = isWorkedOn ? LOOKS_AFTERWARDS + 1 : looks - 1;
-            return looks > 0;
-        };
-        useReloadWhile(this, isChanging, 2000);
+        useReloadWhile(this, (data) => data.running_operation_id || data.operation_id, 2000);
     }
 }
 
