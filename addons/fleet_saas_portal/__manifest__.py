@@ -9,9 +9,8 @@
     "version": "19.0.1.0.0",
     "license": "LGPL-3",
     "depends": ["fleet_databases", "account_payment", "auth_signup", "portal"],
-    "external_dependencies": {
-        "python": ["Authlib>=1.6.12,<1.7", "cryptography", "dnspython", "PyJWT"]
-    },
+    # Without versions, which stand in requirements.txt: to read one Odoo needs the package packaging.
+    "external_dependencies": {"python": ["Authlib", "cryptography", "dnspython", "PyJWT"]},
     "data": [
         "security/saas_portal_groups.xml",
         "security/ir.model.access.csv",

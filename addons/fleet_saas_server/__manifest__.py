@@ -27,6 +27,7 @@
         "views/saas_difference_views.xml",
         "views/saas_usage_views.xml",
         "views/saas_health_views.xml",
+        "wizards/saas_login_wizard_views.xml",
         "wizards/saas_template_wizard_views.xml",
         "views/saas_database_template_views.xml",
         "wizards/saas_database_life_wizard_views.xml",

@@ -112,8 +112,12 @@ def test_a_copy_is_checked_out_and_its_administrator_logs_in(
     expect(page.get_by_text("A copy is checked out")).to_be_visible(timeout=MADE_MS)
     expect(version(page, 2)).to_contain_text("Checked Out", timeout=MADE_MS)
     press(page, "Show Login")
-    told = page.locator(".o_notification_content")
-    login, password = re.search(r"Login: (\S+) – password: (\S+)", told.inner_text()).groups()
+    told = page.locator(".modal .o_form_view")
+    login, password = (
+        told.locator(f"[name={field}]").first.inner_text().strip()
+        for field in ("login", "password")
+    )
+    told.page.locator(".modal footer button:visible", has_text="Close").click()
     with page.context.expect_page() as opened:
         press(page, "Open the Copy")
     copy = opened.value

@@ -170,7 +170,7 @@ def test_a_subscription_is_extended(screen: Screen) -> None:
     modal.get_by_label("Days").fill("10")
     modal.get_by_label("Reason").fill("They were on holiday")
     modal.get_by_role("button", name="Extend").click()
-    expect(page.locator(".o-mail-Message").first).to_contain_text("Extended by 10 days")
+    expect(page.locator(".o-mail-Message").first).to_contain_text("Extended until")
 
 
 REPORTS = (

@@ -190,6 +190,7 @@ def test_of_many_databases_all_are_asked_for_or_none(
         (["create", "Not_A_Name", "--template", "blank"], WRONG, "is not a valid name"),
         (["create", "admin", "--template", "blank"], REFUSED, "is reserved"),
         (["wait", "999999"], WRONG, "no operation 999999"),
+        (["wait", "99999999999"], WRONG, "no operation 99999999999"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_sentence(

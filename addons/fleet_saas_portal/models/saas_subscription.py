@@ -359,8 +359,7 @@ class SaasSubscription(models.Model):
         subscription._shift_open_invoice(end)
         subscription.write({"trial_end" if is_trial else "paid_until": end})
         text = self.env._(
-            "Extended by %(days)s days, until %(end)s. %(reason)s",
-            days=days,
+            "Extended until %(end)s. %(reason)s",
             end=end.isoformat(),
             reason=reason,
         )

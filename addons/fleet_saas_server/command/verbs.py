@@ -39,6 +39,14 @@ def _option(*flags: str, **settings: Any) -> Option:
     return flags, settings
 
 
+def _number(text: str) -> int:
+    """Return the number of a record; a greater one is none of PostgreSQL's ``int4``."""
+    number = int(text)
+    if not 0 < number < 2**31:
+        raise argparse.ArgumentTypeError(f"there is no operation {number}")
+    return number
+
+
 NAME = _option("name", help="name of the database")
 NAMES = _option("name", nargs="+", help="names of the databases")
 BACKUP = _option("--backup", metavar="NUMBER", help="number of the backup; the newest one else")
@@ -293,7 +301,7 @@ LOOKING = (
     Verb(
         "wait",
         "follow operations to their end; run them here when nobody does",
-        (_option("number", nargs="+", type=int, help="numbers of operations"),),
+        (_option("number", nargs="+", type=_number, help="numbers of operations"),),
         example="wait 1",
     ),
     Verb(

@@ -76,19 +76,12 @@ class SaasDatabaseTemplate(models.Model):
             password = settings.decrypt(version_sudo.edit_password)
         except HostingError as error:
             raise UserError(words(self.env, error.code, error.facts)) from error
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "title": version_sudo.edit_url,
-                "message": self.env._(
-                    "Login: %(login)s – password: %(password)s",
-                    login=version_sudo.edit_login,
-                    password=password,
-                ),
-                "sticky": True,
-            },
-        }
+        return self.env["saas.login.wizard"]._get_show_action(
+            self.env._("Login of the Copy"),
+            address=version_sudo.edit_url,
+            login=version_sudo.edit_login,
+            password=password,
+        )
 
     def _ask(self, kind, arguments=None):
         """Ask for an operation on this template, whose form stays open and shows how far it is."""

@@ -2,7 +2,9 @@ from odoo import api, models
 from odoo.exceptions import AccessError, UserError
 
 from ..hosting import capacity
+from ..hosting.errors import HostingError
 from ..hosting.kinds import KINDS
+from .saas_errors import words
 
 API = 1  # the number of this contract; it grows when an answer changes its meaning
 MAX_KEYS = 500
@@ -60,10 +62,14 @@ class SaasHost(models.AbstractModel):
         self._check_agent()
         host = self.env["saas.operation"].sudo()._get_host()
         templates = self.env["saas.database.template"].sudo().search([])
+        try:
+            room = capacity.summary(host, self.env["saas.health"].sudo()._get_largest())
+        except HostingError as error:
+            raise UserError(words(self.env, error.code, error.facts)) from error
         return {
             "api": API,
             "domain": host.domain,
-            "capacity": capacity.summary(host, self.env["saas.health"].sudo()._get_largest()),
+            "capacity": room,
             "templates": [template._get_inventory() for template in templates],
             "backup_policies": self.env["saas.backup.policy"].sudo()._get_names(),
             "kinds": {

@@ -155,18 +155,10 @@ class SaasOperation(models.Model):
     def action_show_link(self):
         """Show the link by which the administrator of a database chooses a password."""
         self.ensure_one()
-        link = self.env["saas.database"]._get_reset_link(self)
-        return {
-            "type": "ir.actions.client",
-            "tag": "display_notification",
-            "params": {
-                "title": self.env._("The administrator chooses a password here:"),
-                "message": "%s",
-                "links": [{"label": link, "url": link}],
-                "sticky": True,
-                "type": "info",
-            },
-        }
+        return self.env["saas.login.wizard"]._get_show_action(
+            self.env._("The Administrator Chooses a Password Here"),
+            address=self.env["saas.database"]._get_reset_link(self),
+        )
 
     def _get_form_action(self):
         """Return the action that opens the operation."""

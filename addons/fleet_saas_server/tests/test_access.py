@@ -37,6 +37,7 @@ MODELS = {
     "saas.health": ("crwu", "crwu"),
     "saas.import.wizard": ("", "crwu"),
     "saas.restore.wizard": ("", "crw"),
+    "saas.login.wizard": ("", "crwu"),
     "saas.template.wizard": ("", "crwu"),
     "saas.database.create.wizard": ("", "crwu"),
     "saas.database.life.wizard": ("", "crwu"),

@@ -1,6 +1,10 @@
+from tempfile import TemporaryDirectory
+
+from odoo.exceptions import UserError
 from odoo.tests import new_test_user, tagged
 
 from ..hosting import capacity
+from .test_archive import config_option
 from .test_life import LifeCase
 
 
@@ -16,6 +20,14 @@ class TestHost(LifeCase):
         self.assertIsInstance(told["free_places"], int)
         self.assertEqual(bool(told["refusal"]), not told["free_places"])
         self.assertNotIn("processes", told)
+
+    def test_what_is_broken_on_the_machine_is_told_in_words(self):
+        with TemporaryDirectory() as folder, config_option("data_dir", folder):
+            routes = self.env["saas.operation"]._get_host().routes
+            routes.parent.mkdir(parents=True)
+            routes.write_text("{ half a file")
+            with self.assertRaisesRegex(UserError, "routes.json"):
+                self.agent_host().capabilities()
 
     def test_the_inventory_tells_to_what_a_database_can_go_back(self):
         hidden = "fleet_x_0123456789abcdef"

@@ -191,8 +191,7 @@ class TestTemplates(TransactionCase):
         secrets = self.template._get_operation_secrets(operation)
         self.assertTrue(secrets["password_hash"].startswith("$pbkdf2-sha512$"))
         self.end(operation, show={"url": "https://grocery-edit.example", "login": "admin"})
-        shown = self.template.action_show_password()["params"]["message"]
-        password = shown.rsplit(" ", 1)[1]
+        password = self.template.action_show_password()["context"]["default_password"]
         self.assertNotIn(password, version.sudo().edit_password)
         self.assertNotIn(password, str(operation.request))
 

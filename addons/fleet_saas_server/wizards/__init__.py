@@ -8,6 +8,7 @@ from . import (
     saas_health_room,
     saas_health_waiting,
     saas_import_wizard,
+    saas_login_wizard,
     saas_restore_wizard,
     saas_template_wizard,
 )
