@@ -262,8 +262,26 @@ class SaasSubscription(models.Model):
         ]
         kind = "out_invoice" if sign > 0 else "out_refund"
         move = self._make_move(kind, [x for x in lines if x["price_unit"]], saas_kind="change")
+        self._set_off(move)
         self._send_invoice(move)
         return move
+
+    def _set_off(self, credit):
+        """Take a credit note off what earlier changes of plan have cost and nobody has paid yet."""
+        owed = self.sudo().invoice_ids.filtered(
+            lambda move: (
+                (move.saas_kind, move.move_type, move.state) == ("change", "out_invoice", "posted")
+                and move.partner_id == credit.partner_id
+                and move.payment_state in ("not_paid", "partial")
+            )
+        )
+        if credit.move_type != "out_refund" or not owed:
+            return
+        lines = (owed | credit).line_ids.filtered(
+            lambda line: line.account_type == "asset_receivable" and not line.reconciled
+        )
+        for same_account in lines.grouped("account_id").values():
+            same_account.reconcile()
 
     @api.model
     def _get_uncounted_domain(self):

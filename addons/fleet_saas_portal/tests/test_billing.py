@@ -200,6 +200,18 @@ class TestBilling(SubscriptionCase):
         self.assertEqual((credit.move_type, credit.state), ("out_refund", "posted"))
         self.assertAlmostEqual(credit.amount_untaxed, 29.03)
 
+    def test_what_is_given_back_is_taken_off_what_a_change_has_cost_and_is_not_paid(self):
+        subscription = self.paying()
+        self.go_to("2027-01-17")
+        subscription._change_plan(self.big)
+        invoice = subscription.invoice_ids.filtered(lambda move: move.saas_kind == "change")
+        subscription._change_plan(self.plan)
+        credit = subscription.invoice_ids.filtered(lambda move: move.move_type == "out_refund")
+        self.assertAlmostEqual(credit.amount_untaxed, 29.03)
+        self.assertEqual((invoice.amount_residual, credit.amount_residual), (0, 0))
+        self.assertEqual(invoice.payment_state, "reversed")
+        self.assertEqual(str(subscription.paid_until), "2027-02-01")
+
     def test_days_that_were_given_are_no_money(self):
         subscription = self.paying(plan_id=self.big.id)
         subscription._extend(300)
