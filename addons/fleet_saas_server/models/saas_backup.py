@@ -149,6 +149,20 @@ class SaasBackup(models.Model):
         return {"request": request, "res_model": self._name, "res_id": backup.id}
 
     @api.model
+    def _retry_operation(self, operation):
+        request = super()._retry_operation(operation)
+        if operation.kind != "backup":
+            return request
+        backup = self.browse(operation.res_id).exists()
+        if backup.state not in ("taking", "failed", "verified"):
+            # Its storage holds it no more, and what is done is not done again.
+            raise UserError(self.env._("What this backup had stored is gone. Take a new one."))
+        if backup.state == "failed":
+            backup.write({"state": "taking", "problem": False})
+        never = self._get_never_forgotten(backup.database_id).mapped("backup")
+        return request | {"never": never}
+
+    @api.model
     def _get_never_forgotten(self, database):
         """Return the backups that no policy may forget: the newest verified one, final ones."""
         domain = Domain("database_id", "=", database.id) & Domain("state", "=", "verified")
@@ -167,7 +181,9 @@ class SaasBackup(models.Model):
             if not steps["take"].get("snapshots"):
                 backup.repository_ids = False
             return
-        taken, copied = steps["take"], steps["copy"].get("failed") or {}
+        taken, copy = steps["take"], steps["copy"]
+        # Not what the record has: a failed try has emptied it.
+        kept_in = [operation.request["repositories"][0]["id"], *copy.get("copied", ())]
         backup.write(
             {
                 "state": "verified",
@@ -179,8 +195,8 @@ class SaasBackup(models.Model):
                 "files": taken["files"],
                 "rows": taken["rows"],
                 "missing": taken["missing"],
-                "problem": "; ".join(copied.values()) or operation.error,
-                "repository_ids": [fields.Command.unlink(int(repository)) for repository in copied],
+                "problem": "; ".join(copy.get("failed", {}).values()) or operation.error,
+                "repository_ids": [fields.Command.set(kept_in)],
             }
         )
         self._mark_forgotten(steps["forget"].get("forgotten") or {})
@@ -310,6 +326,7 @@ class SaasBackup(models.Model):
     def _get_restorable(self, database, number=None):
         """Return a verified backup of a database, the newest one unless ``number`` names another."""
         domain = Domain("database_id", "=", database.id) & Domain("state", "=", "verified")
+        domain &= Domain("repository_ids", "!=", False)  # what is nowhere cannot come back
         if number:
             domain &= Domain("backup", "=", number)
         backup = self.search(domain, limit=1)

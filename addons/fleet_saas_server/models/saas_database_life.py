@@ -172,7 +172,7 @@ class SaasDatabase(models.Model):
         if not names.is_hidden(self.physical or ""):
             return None
         domain = Domain("database_id", "=", self.id) & Domain("state", "=", "verified")
-        domain &= Domain("physical", "=", self.physical)
+        domain &= Domain("physical", "=", self.physical) & Domain("repository_ids", "!=", False)
         backup = self.env["saas.backup"].search(domain, order="taken_at DESC", limit=1)
         if not backup:
             return None

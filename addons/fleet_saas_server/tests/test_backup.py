@@ -1,5 +1,5 @@
 from odoo import Command, fields
-from odoo.exceptions import AccessError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import TransactionCase, new_test_user, tagged
 from odoo.tools import mute_logger
 
@@ -98,7 +98,7 @@ class TestBackup(TransactionCase):
             self.env["saas.backup"]._get_never_forgotten(self.database), final | newest
         )
 
-    def fail(self, evidence):
+    def failed(self, evidence):
         operation = self.env["saas.operation"]._submit("backup", self.database.name)
         for step in operation.step_ids:
             step.evidence = evidence.get(step.name)
@@ -107,13 +107,74 @@ class TestBackup(TransactionCase):
         return self.env["saas.backup"].browse(operation.res_id)
 
     def test_the_record_of_what_failed_goes_once_no_repository_holds_anything_of_it(self):
-        stored = self.fail({"take": {"snapshots": ["0123abcd"]}})
+        stored = self.failed({"take": {"snapshots": ["0123abcd"]}})
         self.assertEqual((stored.state, stored.repository_ids), ("failed", self.repository))
-        empty = self.fail({})
+        empty = self.failed({})
         self.assertEqual((empty.state, bool(empty.repository_ids)), ("failed", False))
         (stored | empty).taken_at = fields.Datetime.subtract(fields.Datetime.now(), days=181)
         self.env["saas.backup"]._gc_backups()
         self.assertEqual((stored | empty).exists(), stored)
+
+    TAKEN = {
+        "taken_at": "2026-01-02T03:04:05+00:00",
+        "snapshots": {"dump": "0123abcd"},
+        "bytes": 1,
+        "added": 1,
+        "files": 1,
+        "rows": 1,
+        "missing": 0,
+    }
+
+    def end_well(self, operation, **steps):
+        """Write what a good backup leaves behind, with changes by step, and apply it."""
+        good = {"take": self.TAKEN, "confirm": {"tables": 1}, "copy": {"copied": [], "failed": {}}}
+        for step in operation.step_ids:
+            step.write({"state": "done", "evidence": (good | steps).get(step.name)})
+        operation.state = "done"
+        operation._apply()
+
+    def of(self, backup):
+        """Return the operation that has taken a backup."""
+        domain = [("kind", "=", "backup"), ("res_id", "=", backup.id)]
+        return self.env["saas.operation"].search(domain)
+
+    def test_a_failed_backup_that_succeeds_when_tried_again_can_be_restored(self):
+        backup = self.failed({})
+        operation = self.of(backup)
+        operation.action_retry()
+        self.assertEqual((backup.state, backup.problem), ("taking", False))
+        self.end_well(operation)
+        self.assertEqual((backup.state, backup.repository_ids), ("verified", self.repository))
+        self.assertEqual(self.env["saas.backup"]._get_restorable(self.database), backup)
+        self.assertTrue(backup._get_restore_request()["repositories"])
+
+    def test_trying_again_forgets_none_of_the_backups_that_were_taken_since(self):
+        backup = self.failed({})
+        self.backup("final-since", reason="final")
+        operation = self.of(backup)
+        operation.action_retry()
+        self.assertIn("final-since", operation.request["never"])
+
+    def test_what_its_storage_has_forgotten_does_not_count_again(self):
+        backup = self.failed({"take": self.TAKEN})
+        backup.write({"state": "forgotten", "repository_ids": False})
+        with self.assertRaisesRegex(UserError, "Take a new one"):
+            self.of(backup).action_retry()
+
+    def test_a_backup_counts_as_copied_where_the_copy_was_read_back_only(self):
+        other = self.env["saas.backup.place"].create({"name": "Second", "kind": "local"})
+        policy = self.database._get_backup_policy()
+        policy.place_ids = self.repository.place_id | other
+        operation = self.env["saas.operation"]._submit("backup", self.database.name)
+        backup = self.env["saas.backup"].browse(operation.res_id)
+        self.assertEqual(len(backup.repository_ids), 2)
+        self.end_well(operation, copy={})  # as a deadline leaves it
+        self.assertEqual(backup.repository_ids, self.repository)
+
+    def test_a_backup_that_no_storage_holds_is_not_restored(self):
+        self.backup("held-nowhere", repository_ids=False)
+        with self.assertRaisesRegex(UserError, "no verified backup"):
+            self.env["saas.backup"]._get_restorable(self.database)
 
     def test_backups_are_staggered_and_wait_longer_after_each_failure(self):
         now = fields.Datetime.now()

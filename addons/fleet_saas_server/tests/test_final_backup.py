@@ -224,11 +224,14 @@ class TestFinalBackup(LifeCase):
 
     def test_records_of_what_was_forgotten_or_failed_go_after_half_a_year(self):
         long_ago = fields.Datetime.now() - relativedelta(days=181)
-        gone = [self.back_up(state=state, taken_at=long_ago) for state in ("forgotten", "failed")]
+        gone = [
+            self.back_up(state=state, repository_ids=False, taken_at=long_ago)
+            for state in ("forgotten", "failed")
+        ]
         kept = [
             self.back_up(state="verified", taken_at=long_ago),
             self.back_up(state="damaged", taken_at=long_ago),
-            self.back_up(state="forgotten"),
+            self.back_up(state="forgotten", repository_ids=False),
         ]
         with patch.object(saas_backup_forget, "MAX_UNLINKED", 1):
             answers = [self.env["saas.backup"]._gc_backups() for _again in range(3)]

@@ -65,10 +65,13 @@ class LifeCase(TransactionCase):
 
     def back_up(self, database=None, **values):
         database = database or self.acme
+        places = database._get_backup_policy()._get_places()
+        repositories = self.env["saas.backup.repository"]._get(database, places)
         return self.env["saas.backup"].create(
             {
                 "backup": self.env["saas.backup"]._get_new_number(),
                 "database_id": database.id,
+                "repository_ids": repositories.ids,
                 "physical": database.physical,
                 "state": "verified",
                 "taken_at": fields.Datetime.now(),
@@ -171,6 +174,12 @@ class TestLife(LifeCase):
         self.refused("name other is taken", "rename", new_name="other")
 
     # --- drop
+
+    def test_a_final_backup_that_no_storage_holds_lets_nothing_be_dropped(self):
+        self.archive()
+        self.back_up(repository_ids=False)
+        with self.assertRaisesRegex(UserError, "no verified final backup"):
+            self.submit("drop", without_grace=True)
 
     def test_a_drop_waits_for_the_grace_period(self):
         self.archive(days=29)
