@@ -276,6 +276,36 @@ def test_a_backup_that_cannot_be_copied_elsewhere_still_counts_and_says_so(case,
     assert "/dev/null/backups" in evidence["copy"]["failed"]["2"]
 
 
+def test_a_repository_that_is_not_there_any_more_is_never_made_anew(case):
+    aside = Path(f"{case.location}.unmounted")
+    Path(case.location).rename(aside)
+    try:
+        operation = case.server.submit(
+            "backup", case.name, case.backup_request("unmounted", expected=[1])
+        )
+        assert case.run(operation) == "failed"
+        code, sentence = case.server.error(operation)
+        assert code == "no_repository"
+        assert case.location in sentence and "mounted" in sentence and "lost for good" in sentence
+        assert not Path(case.location).exists()
+    finally:
+        aside.rename(case.location)
+    case.do("backup", case.name, case.backup_request("mounted-again", expected=[1]))
+
+
+def test_a_copy_makes_no_repository_anew_in_the_place_of_one_that_is_expected(case, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    request = case.backup_request("not-copied", expected=[1, 2])
+    request["repositories"].append({"id": 2, "location": str(elsewhere), "remote": False})
+    case.secrets |= {"repository.2.password": PASSWORD, "repository.2.env": "{}"}
+    evidence = case.do("backup", case.name, request)
+    assert evidence["confirm"]["tables"] > 100
+    assert "no backup repository" in evidence["copy"]["failed"]["2"]
+    assert not elsewhere.exists()
+    evidence = case.do("backup", case.name, request | {"backup": "copied-now", "expected": [1]})
+    assert evidence["copy"] == {"copied": [2], "failed": {}}
+
+
 def test_a_suspended_database_is_backed_up_under_its_hidden_name(case):
     from hosting import files
     from hosting.names import hidden_name

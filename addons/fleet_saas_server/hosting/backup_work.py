@@ -72,7 +72,13 @@ def public_keys(context: Context) -> list:
 
 def prepare_repository(context: Context) -> dict[str, Any]:
     """Make the repository that takes the backup, if there is none yet."""
-    return {"made": first_repository(context).init()}
+    first = context.request["repositories"][0]
+    return {"made": repository(context, first).init(expected=_is_expected(context, first))}
+
+
+def _is_expected(context: Context, entry: Mapping[str, Any]) -> bool:
+    """Tell whether the records have backups in a repository, so that it may not be made anew."""
+    return entry["id"] in context.request.get("expected", ())
 
 
 def take(context: Context) -> dict[str, Any]:
@@ -118,7 +124,7 @@ def copy(context: Context) -> dict[str, Any]:
     for entry in others:
         target = repository(context, entry)
         try:
-            _reach(context, target, first)
+            _reach(context, target, first, expected=_is_expected(context, entry))
             backup.copy(
                 context.find("take", "snapshots"),
                 source=first,
@@ -135,7 +141,7 @@ def copy(context: Context) -> dict[str, Any]:
     return {"copied": copied, "failed": failed}
 
 
-def _reach(context: Context, target: Repository, first: Repository) -> None:
+def _reach(context: Context, target: Repository, first: Repository, *, expected: bool) -> None:
     """Open a repository, or make it; a storage that is away is given up after `REACH_S`.
 
     restic itself tries for a quarter of an hour, and other databases wait for their turn.
@@ -143,7 +149,7 @@ def _reach(context: Context, target: Repository, first: Repository) -> None:
     limit = time.monotonic() + REACH_S
     target.watched(
         context.progress, lambda: min(context.seconds_left(), limit - time.monotonic())
-    ).init(like=first)
+    ).init(like=first, expected=expected)
 
 
 def forget(context: Context) -> dict[str, Any]:

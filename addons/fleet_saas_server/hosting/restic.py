@@ -39,8 +39,9 @@ LIMITS = {"GOMEMLIMIT": "120MiB", "GOMAXPROCS": "2", "RESTIC_PROGRESS_FPS": "2"}
 OLDEST = (0, 17)
 
 sentences(
-    no_repository="There is no backup repository at %(location)s. Check the address; if the backups "
-    "there were lost on purpose, create the repository again.",
+    no_repository="There is no backup repository at %(location)s. See that its disk is mounted and its "
+    "address is right, then try again. If its backups are lost for good, say so under Configuration > "
+    "Backup Places: then the next backup makes a new repository.",
     wrong_repository_password="The repository at %(location)s was made with another password. "
     "Restore the password that the recovery kit of this database names.",
     repository_locked="The repository at %(location)s is in use by another program.",
@@ -140,15 +141,18 @@ class Repository:
 
     # --- the repository
 
-    def init(self, like: Repository | None = None) -> bool:
+    def init(self, like: Repository | None = None, *, expected: bool = False) -> bool:
         """Make the repository; return False when it was there, with this password.
 
+        :param expected: it holds backups, so it is never made: its disk may not be mounted
         :param like: another one whose snapshots will be copied here: cut files as it does, else
             both would store what changed a little twice
         """
         if self.exists():
             restic_key.add(self.location, self.password)
             return False
+        if expected:
+            raise HostingError("no_repository", location=self._safe_location())
         failpoint("restic.init")
         self._clear_half_made()
         source = ["--copy-chunker-params"] if like else []

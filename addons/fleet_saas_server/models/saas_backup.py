@@ -144,7 +144,7 @@ class SaasBackup(models.Model):
             "repositories": repositories._get_request(),
             "public_keys": self._get_public_keys(),
             "keep": policy._get_keep(),
-            "never": self._get_never_forgotten(database).mapped("backup"),
+            **self._get_held(database, repositories),
         }
         return {"request": request, "res_model": self._name, "res_id": backup.id}
 
@@ -159,14 +159,28 @@ class SaasBackup(models.Model):
             raise UserError(self.env._("What this backup had stored is gone. Take a new one."))
         if backup.state == "failed":
             backup.write({"state": "taking", "problem": False})
-        never = self._get_never_forgotten(backup.database_id).mapped("backup")
-        return request | {"never": never}
+        repositories = self.env["saas.backup.repository"].browse(
+            [entry["id"] for entry in request["repositories"]]
+        )
+        return request | self._get_held(backup.database_id, repositories)
+
+    @api.model
+    def _get_held(self, database, repositories):
+        """Return what a backup's request says of those before: which stay, and where there are any."""
+        verified = self.search([("database_id", "=", database.id), ("state", "=", "verified")])
+        return {
+            "never": self._get_never_forgotten(database).mapped("backup"),
+            "expected": (repositories & verified.repository_ids).ids,
+        }
 
     @api.model
     def _get_never_forgotten(self, database):
         """Return the backups that no policy may forget: the newest verified one, final ones."""
-        domain = Domain("database_id", "=", database.id) & Domain("state", "=", "verified")
-        return self.search(domain, limit=1) | self.search(domain & Domain("reason", "=", "final"))
+        mine = Domain("database_id", "=", database.id)
+        # What counts as lost may come back with its disk.
+        final = Domain("reason", "=", "final") & Domain("state", "in", ("verified", "damaged"))
+        newest = self.search(mine & Domain("state", "=", "verified"), limit=1)
+        return newest | self.search(mine & final)
 
     @api.model
     def _apply_backup(self, operation):
@@ -300,12 +314,27 @@ class SaasBackup(models.Model):
                 and backup.backup not in complete
             )
         )
-        lost.write({"repository_ids": [fields.Command.unlink(repository.id)]})
-        lost.filtered(lambda backup: not backup.repository_ids).write(
-            {"state": "damaged", "problem": self.env._("No storage holds it any more.")}
+        lost._mark_lost(repository)
+        found = mine.filtered(
+            lambda backup: (
+                backup.state in ("verified", "damaged")
+                and repository not in backup.repository_ids
+                and backup.backup in complete
+            )
+        )
+        found.write({"repository_ids": [fields.Command.link(repository.id)]})
+        found.filtered(lambda backup: backup.state == "damaged").write(
+            {"state": "verified", "problem": False}
         )
         unknown = sorted(set(complete) - set(mine.mapped("backup")))
         self.env["saas.difference"]._apply_stored(repository, lost.mapped("backup"), unknown)
+
+    def _mark_lost(self, repository):
+        """Write that a repository does not hold these backups any more."""
+        self.write({"repository_ids": [fields.Command.unlink(repository.id)]})
+        self.filtered(lambda one: one.state == "verified" and not one.repository_ids).write(
+            {"state": "damaged", "problem": self.env._("No storage holds it any more.")}
+        )
 
     # --- drill
 

@@ -77,6 +77,10 @@ class SaasBackupPlace(models.Model):
             self.sudo().secret = False  # operators may not write it
         return result
 
+    def action_mark_lost(self):
+        """Give up all backups of a place that is gone."""
+        self.repository_ids.action_mark_lost()
+
     @api.model
     def _encrypt(self, text):
         try:

@@ -1,6 +1,8 @@
 import secrets
+from pathlib import Path
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 
 from .. import settings
 
@@ -31,6 +33,35 @@ class SaasBackupRepository(models.Model):
     _place_uniq = models.Constraint(
         "UNIQUE(database_id, place_id)", "A database has one repository in a place."
     )
+
+    def action_mark_lost(self):
+        """Give up the backups in repositories that are gone: the next backup makes new ones."""
+        if not self.env.user.has_group("fleet_saas_server.group_hosting_operator"):
+            raise UserError(self.env._("Only hosting operators may do this."))
+        gone = self.filtered(lambda repository: not repository._is_seen())
+        if not gone:
+            raise UserError(
+                self.env._(
+                    "What is not gone is not lost. Verify the backups instead: that says why."
+                )
+            )
+        for repository_sudo in gone.sudo():
+            backups_sudo = self.env["saas.backup"].sudo()
+            backups_sudo.search([("repository_ids", "in", repository_sudo.ids)])._mark_lost(
+                repository_sudo
+            )
+            repository_sudo.write({"problem": False, "checked": False, "pruned": False, "bytes": 0})
+            self.env["saas.difference"].sudo()._apply_stored(repository_sudo, [], [])
+            repository_sudo.database_id.message_post(
+                body=self.env._(
+                    "Its backups in “%s” were marked as lost for good.",
+                    repository_sudo.place_id.name,
+                )
+            )
+
+    def _is_seen(self):
+        """Tell whether a repository is in a folder of this machine; elsewhere nobody looks here."""
+        return self.place_id.kind == "local" and Path(self.location, "config").exists()
 
     @api.model
     def _get(self, database, places):

@@ -217,7 +217,7 @@ SENTENCES = {
         "The database %(name)s has no verified final backup, so it is not dropped. Back it up, wait until the backup is verified, then try again."
     ),
     "no_repository": _lt(
-        "There is no backup repository at %(location)s. Check the address; if the backups there were lost on purpose, create the repository again."
+        "There is no backup repository at %(location)s. See that its disk is mounted and its address is right, then try again. If its backups are lost for good, say so under Configuration > Backup Places: then the next backup makes a new repository."
     ),
     "no_reset_link": _lt(
         "%(name)s lacks the module auth_signup, so there is no link to choose a password. Give the administrator a password instead."

@@ -1,3 +1,6 @@
+import tempfile
+from pathlib import Path
+
 from odoo import Command, fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import TransactionCase, new_test_user, tagged
@@ -92,6 +95,8 @@ class TestBackup(TransactionCase):
     def test_the_newest_verified_backup_and_final_ones_are_never_forgotten(self):
         hour = fields.Datetime.subtract(fields.Datetime.now(), hours=1)
         final = self.backup("final-backup", reason="final", taken_at=hour)
+        # Its disk may come back.
+        final |= self.backup("lost-final", reason="final", state="damaged", repository_ids=False)
         newest = self.backup("newest-backup")
         self.backup("failed-backup", state="failed")
         self.assertEqual(
@@ -175,6 +180,56 @@ class TestBackup(TransactionCase):
         self.backup("held-nowhere", repository_ids=False)
         with self.assertRaisesRegex(UserError, "no verified backup"):
             self.env["saas.backup"]._get_restorable(self.database)
+
+    def test_a_repository_with_verified_backups_is_expected_to_be_there(self):
+        other = self.env["saas.backup.place"].create({"name": "Second", "kind": "local"})
+        self.database._get_backup_policy().place_ids = self.repository.place_id | other
+        first = self.env["saas.operation"]._submit("backup", self.database.name)
+        self.assertEqual(first.request["expected"], [])
+        self.backup("held-backup")
+        second = self.env["saas.operation"]._submit("backup", self.database.name)
+        self.assertEqual(second.request["expected"], self.repository.ids)
+        first.state = "failed"
+        first._apply()
+        first.action_retry()
+        self.assertEqual(first.request["expected"], self.repository.ids)
+
+    def test_a_backup_that_is_found_again_counts_again(self):
+        backup = self.backup("found-again")
+        self.env["saas.backup"]._compare_stored(self.repository, [])
+        self.assertEqual((backup.state, bool(backup.repository_ids)), ("damaged", False))
+        self.env["saas.backup"]._compare_stored(self.repository, ["found-again"])
+        self.assertEqual((backup.state, backup.problem), ("verified", False))
+        self.assertEqual(backup.repository_ids, self.repository)
+        self.assertEqual(self.differences(), set())
+
+    def test_an_operator_says_that_the_backups_of_a_place_are_lost_for_good(self):
+        kept, lost = self.backup("kept-elsewhere"), self.backup("lost-for-good")
+        other = self.env["saas.backup.place"].create({"name": "Second", "kind": "local"})
+        second = self.env["saas.backup.repository"]._get(self.database, other)
+        kept.repository_ids |= second
+        self.repository.problem = "There is no backup repository."
+        user = new_test_user(self.env, "lost-user", groups="fleet_saas_server.group_hosting_user")
+        with self.assertRaisesRegex(UserError, "Only hosting operators"):
+            self.repository.with_user(user).action_mark_lost()
+        group = "fleet_saas_server.group_hosting_operator"
+        operator = new_test_user(self.env, "lost-operator", groups=group)
+        self.repository.place_id.with_user(operator).action_mark_lost()
+        self.assertEqual((kept.state, kept.repository_ids), ("verified", second))
+        self.assertEqual((lost.state, bool(lost.repository_ids)), ("damaged", False))
+        self.assertFalse(self.repository.problem)
+        self.assertIn("lost for good", self.database.message_ids[0].body)
+        held = self.env["saas.backup"]._get_held(self.database, self.repository | second)
+        self.assertEqual(held["expected"], second.ids)
+
+    def test_what_is_still_there_is_not_lost(self):
+        backup = self.backup("still-there")
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (folder / "config").touch()
+        self.repository.location = str(folder)
+        with self.assertRaisesRegex(UserError, "not gone"):
+            self.repository.action_mark_lost()
+        self.assertEqual(backup.state, "verified")
 
     def test_backups_are_staggered_and_wait_longer_after_each_failure(self):
         now = fields.Datetime.now()
