@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -35,6 +36,23 @@ def wrapped(folder, script, **changes):
     path.write_text(f"#!/bin/sh\nRESTIC={program.ensure()}\n{script}\n")
     path.chmod(0o755)
     return repository(folder / "repo", binary=str(path), **changes)
+
+
+@contextlib.contextmanager
+def running(repo, *arguments):
+    """Run restic beside the block, and kill it at its end."""
+    child = subprocess.Popen(
+        [repo.binary, "-r", repo.location, "--no-cache", *arguments],
+        env=os.environ | {"RESTIC_PASSWORD": PASSWORD},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield child
+    finally:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
 
 
 def code_of(call, *arguments, **options):
@@ -128,9 +146,7 @@ def test_no_secret_is_ever_an_argument(tmp_path):
     assert PASSWORD not in said and "hush-hush" not in said
 
 
-def test_a_lock_of_a_dead_program_is_removed_and_that_of_a_living_one_is_respected(
-    made, monkeypatch
-):
+def test_a_lock_of_a_dead_childis_removed_and_that_of_a_living_one_is_respected(made, monkeypatch):
     monkeypatch.setattr(restic, "LOCK_WAIT_S", 1.0)
     command = [made.binary, "-r", made.location, "--no-cache", "backup", "--stdin-from-command"]
     living = subprocess.Popen(
@@ -155,7 +171,7 @@ def test_a_lock_of_a_dead_program_is_removed_and_that_of_a_living_one_is_respect
     made.check()
 
 
-def test_a_lock_whose_dead_program_nobody_has_waited_for_yet_goes_as_soon_as_somebody_does(made):
+def test_a_lock_whose_dead_childnobody_has_waited_for_yet_goes_as_soon_as_somebody_does(made):
     command = [made.binary, "-r", made.location, "--no-cache", "backup", "--stdin-from-command"]
     dead = subprocess.Popen(
         [*command, "--", "sleep", "600"],
@@ -177,6 +193,45 @@ def test_a_lock_whose_dead_program_nobody_has_waited_for_yet_goes_as_soon_as_som
     finally:
         waits.join()
     assert not os.listdir(locks)
+
+
+def test_a_lock_that_a_crash_has_torn_holds_nobody_up(tmp_path):
+    repo = repository(tmp_path / "repo")
+    make(repo)
+    saved = repo.backup_bytes(b"hello", "greeting", TAGS)
+    torn = tmp_path / "repo" / "locks" / ("ab" * 32)
+    calls = {
+        "backup": lambda: repo.backup_bytes(b"hello", "greeting", TAGS),
+        "verify": repo.check,
+        "restore": lambda: repo.dump_to(saved.snapshot, "/greeting", lambda _block: None),
+    }
+    for call in calls.values():
+        torn.write_bytes(b"garbage" * 30)
+        call()
+        assert not torn.exists()
+
+
+def test_no_lock_that_can_be_read_goes_with_a_torn_one(made, monkeypatch):
+    monkeypatch.setattr(restic, "LOCK_WAIT_S", 1.0)
+    locks = os.path.join(made.location, "locks")
+    with running(made, "backup", "--stdin-from-command", "--", "sleep", "600"):
+        while not (held := [name for name in os.listdir(locks) if len(name) == 64]):
+            time.sleep(0.05)
+        with open(os.path.join(locks, "ab" * 32), "wb") as torn:
+            torn.write(b"garbage" * 30)
+        assert code_of(made.check) == "repository_locked"
+        assert os.listdir(locks) == held
+    made.unlock()
+
+
+def test_a_torn_lock_that_cannot_be_removed_from_here_is_no_damage(tmp_path):
+    # What restic 0.19 says; a remote repository's locks are no files of ours.
+    said = "Fatal: invalid lock file: LoadRaw(<lock/abababab>): invalid data returned"
+    repo = wrapped(tmp_path, f"echo '{said}' >&2; exit 1")
+    repo = restic.dataclasses.replace(repo, location="s3:http://127.0.0.1:9/acme")
+    with pytest.raises(HostingError) as raised:
+        repo.check()
+    assert raised.value.code == "broken_lock" and "invalid data" not in str(raised.value)
 
 
 def test_the_snapshots_are_listed_and_the_repository_is_found_while_a_check_holds_its_lock(made):

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import children, restic_key
+from . import children, restic_key, restic_lock
 from .children import Ended, Progress, no_limit, no_progress
 from .errors import HostingError, Retryable, sentences
 from .failpoints import failpoint
@@ -33,6 +33,7 @@ LOCK_TRY = "2s"
 NO_LOCK = "--no-lock"
 # A key file whose content is not what its name says; the sign before it is escaped in JSON.
 BROKEN_KEY = re.compile(r"LoadRaw\(\S*key/")
+BROKEN_LOCK = "invalid lock file"
 # Saving a gigabyte must not cost the customers' workers their memory: with this limit restic
 # takes 105 MB. A smaller GOGC saves none of it and costs a quarter more time.
 LIMITS = {"GOMEMLIMIT": "120MiB", "GOMAXPROCS": "2", "RESTIC_PROGRESS_FPS": "2"}
@@ -56,6 +57,9 @@ sentences(
     "elsewhere now, then repair or replace the repository.",
     half_repository="The repository at %(location)s was begun and never finished, or has lost its "
     "configuration. If there is no backup in it, remove its folder keys, then retry.",
+    broken_lock="At %(location)s there is a lock that cannot be read, left by a program or a machine that "
+    "stopped. The backups are as good as before. When no other program works on this repository, "
+    "remove the lock with restic unlock --remove-all, then retry.",
     restic_failed="restic could not %(what)s: %(reason)s",
     restic_too_old="restic %(version)s is too old for backups; 0.17 or newer is needed.",
     two_credentials="The backup is in its first place, but it cannot be copied from there: restic takes "
@@ -374,6 +378,7 @@ class Repository:
         **options: Any,
     ) -> None:
         """Run restic; where a dead program's lock or a broken key is in the way, once more."""
+        restic_lock.remove_torn(self.location)
         options.setdefault("beat", lambda: self.progress(0, 1, what))
         ended = self._run(arguments, env or {}, options)
         broken = ended.code and BROKEN_KEY.search(ended.errors)
@@ -420,6 +425,8 @@ class Repository:
             return HostingError("unreadable_files", reason=reason)
         if "already contains keys" in ended.errors:
             return HostingError("half_repository", location=location)
+        if BROKEN_LOCK in ended.errors:
+            return HostingError("broken_lock", location=location)
         for code, kind, pattern in _REASONS:
             if re.search(pattern, ended.errors, re.IGNORECASE):
                 return kind(code, location=location, reason=reason)

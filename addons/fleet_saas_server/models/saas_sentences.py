@@ -75,6 +75,9 @@ SENTENCES = {
     "bad_signature": _lt(
         "The manifest of the backup %(backup)s was not signed by this server, or was changed afterwards. It is not restored; import the key of the server that made it if you trust that one."
     ),
+    "broken_lock": _lt(
+        "At %(location)s there is a lock that cannot be read, left by a program or a machine that stopped. The backups are as good as before. When no other program works on this repository, remove the lock with restic unlock --remove-all, then retry."
+    ),
     "cancelled": _lt("The operation was cancelled; everything it had begun was undone."),
     "child_deadline": _lt(
         "%(program)s was stopped after %(seconds)s seconds because the time of the operation was up. Its last words: %(reason)s"
