@@ -12,7 +12,7 @@ import time
 
 import pytest
 from hosting import children, restic
-from hosting.errors import HostingError, Retryable
+from hosting.errors import Cancelled, HostingError, Retryable
 from support.backups import PASSWORD, cheap, make, packs, repository
 
 from fleetdev import restic as program
@@ -232,6 +232,34 @@ def test_a_torn_lock_that_cannot_be_removed_from_here_is_no_damage(tmp_path):
     with pytest.raises(HostingError) as raised:
         repo.check()
     assert raised.value.code == "broken_lock" and "invalid data" not in str(raised.value)
+
+
+@pytest.mark.parametrize("command", ["cat /dev/urandom", "sleep 600"])
+def test_a_cancelled_backup_leaves_no_lock(tmp_path, command):
+    repo = repository(tmp_path / "repo")
+    make(repo)
+    locks = tmp_path / "repo" / "locks"
+
+    def cancel(*_told):
+        if [path for path in locks.iterdir() if len(path.name) == 64]:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        repo.watched(cancel, children.no_limit).backup_stdin(["sh", "-c", command], "dump", TAGS)
+    assert not list(locks.iterdir())
+
+
+def test_a_cancelled_restore_leaves_no_lock(tmp_path):
+    repo = repository(tmp_path / "repo")
+    make(repo)
+    saved = repo.backup_bytes(os.urandom(30_000_000), "large", TAGS)
+
+    def cancel(_block):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        repo.dump_to(saved.snapshot, "/large", cancel)
+    assert not os.listdir(tmp_path / "repo" / "locks")
 
 
 def test_the_snapshots_are_listed_and_the_repository_is_found_while_a_check_holds_its_lock(made):
