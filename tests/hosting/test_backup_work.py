@@ -274,6 +274,7 @@ def test_a_backup_that_cannot_be_copied_elsewhere_still_counts_and_says_so(case,
     assert evidence["confirm"]["tables"] > 100
     assert evidence["copy"]["copied"] == []
     assert "/dev/null/backups" in evidence["copy"]["failed"]["2"]
+    assert evidence["copy"]["broken"] == [], "the next backup finds it, or makes it"
 
 
 def test_a_repository_that_is_not_there_any_more_is_never_made_anew(case):
@@ -301,9 +302,10 @@ def test_a_copy_makes_no_repository_anew_in_the_place_of_one_that_is_expected(ca
     evidence = case.do("backup", case.name, request)
     assert evidence["confirm"]["tables"] > 100
     assert "no backup repository" in evidence["copy"]["failed"]["2"]
+    assert evidence["copy"]["broken"] == [2]
     assert not elsewhere.exists()
     evidence = case.do("backup", case.name, request | {"backup": "copied-now", "expected": [1]})
-    assert evidence["copy"] == {"copied": [2], "failed": {}}
+    assert evidence["copy"] == {"copied": [2], "failed": {}, "broken": []}
 
 
 def test_a_suspended_database_is_backed_up_under_its_hidden_name(case):

@@ -27,6 +27,8 @@ from .pgtools import PgTools
 from .postgres import Mark
 from .restic import Repository
 
+# What a repository lacks until somebody has repaired or replaced it.
+BROKEN = ("no_repository", "half_repository", "repository_damaged", "wrong_repository_password")
 BACKUP_S = 6 * 3600
 REACH_S = 90.0
 # As the records have it: a released database's has its number behind it.
@@ -120,7 +122,7 @@ def confirm(context: Context) -> dict[str, Any]:
 def copy(context: Context) -> dict[str, Any]:
     """Copy the backup to the other repositories; each one is tried, and read back."""
     first, others = first_repository(context), context.request["repositories"][1:]
-    copied, failed = [], {}
+    copied, failed, broken = [], {}, []
     for entry in others:
         target = repository(context, entry)
         try:
@@ -138,7 +140,9 @@ def copy(context: Context) -> dict[str, Any]:
             if error.code in ("cancelled", "deadline"):
                 raise
             failed[str(entry["id"])] = str(error)
-    return {"copied": copied, "failed": failed}
+            if error.code in BROKEN:
+                broken.append(entry["id"])
+    return {"copied": copied, "failed": failed, "broken": broken}
 
 
 def _reach(context: Context, target: Repository, first: Repository, *, expected: bool) -> None:

@@ -5,6 +5,7 @@ from odoo.exceptions import UserError
 from odoo.fields import Domain
 
 from ..hosting import manifest
+from ..hosting.backup_work import BROKEN
 from .saas_database import GONE
 from .saas_errors import words
 
@@ -188,6 +189,8 @@ class SaasBackup(models.Model):
         steps = operation.result
         if not backup:
             return
+        if self._note_broken(operation):
+            self._tell(operation, backup.database_id)
         # Read back is what makes it count, whatever happened to its copies afterwards.
         if not steps["confirm"].get("tables"):
             backup.write({"state": "failed", "problem": operation.error})
@@ -214,6 +217,21 @@ class SaasBackup(models.Model):
             }
         )
         self._mark_forgotten(steps["forget"].get("forgotten") or {})
+
+    @api.model
+    def _note_broken(self, operation):
+        """Write on repositories what has turned out to be wrong with them; return those."""
+        request, facts = operation.request, operation.error_facts or {}
+        copy = operation.result.get("copy", {})
+        problems = {number: copy["failed"][str(number)] for number in copy.get("broken", ())}
+        if operation.state == "failed" and operation.error_code in BROKEN:
+            for entry in request["repositories"]:
+                if entry["location"] == facts.get("location"):
+                    problems[entry["id"]] = operation.error
+        repositories = self.env["saas.backup.repository"].browse(problems).exists()
+        for repository in repositories:
+            repository.problem = problems[repository.id]
+        return repositories
 
     @api.model
     def _mark_forgotten(self, forgotten):
@@ -281,7 +299,8 @@ class SaasBackup(models.Model):
         )
         if operation.state != "done":
             if operation.state == "failed":
-                repositories.write({"problem": operation.error})
+                if not self._note_broken(operation):
+                    repositories.write({"problem": operation.error})
                 self._tell(operation, repositories.database_id)
             return
         steps = operation.result
@@ -386,15 +405,22 @@ class SaasBackup(models.Model):
             backup.write({"drilled_at": fields.Datetime.now(), "problem": False})
         elif operation.state == "failed":
             backup.write({"problem": operation.error})
+            self._note_broken(operation)
             self._tell(operation, backup.database_id)
 
     @api.model
     def _tell(self, operation, databases):
-        """Put a failure where the operator looks: an activity on the database."""
+        """Put a failure where the operator looks: an activity on the database, one for all tries."""
+        failed = operation.result.get("copy", {}).get("failed", {})
+        note = operation.error or "; ".join(failed.values())
         for database in databases:
+            known = database.activity_ids.filtered(lambda one: one.summary == operation.name)
+            if known:
+                known.note = note
+                continue
             database.activity_schedule(
                 "mail.mail_activity_data_warning",
                 summary=operation.name,
-                note=operation.error,
+                note=note,
                 user_id=(operation.create_uid or self.env.user).id,
             )

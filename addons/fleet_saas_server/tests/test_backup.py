@@ -181,6 +181,53 @@ class TestBackup(TransactionCase):
         with self.assertRaisesRegex(UserError, "no verified backup"):
             self.env["saas.backup"]._get_restorable(self.database)
 
+    def broken(self, **facts):
+        """Return a backup that failed because of its repository, applied."""
+        operation = self.env["saas.operation"]._submit("backup", self.database.name)
+        facts = {"location": self.repository.location, "reason": "a pack is short", **facts}
+        code = {"error_code": "repository_damaged", "error_facts": facts}
+        operation.write({"state": "failed", **code})
+        operation._apply()
+        return operation
+
+    def test_a_backup_that_fails_for_its_repository_says_so_there_and_to_the_operator_once(self):
+        self.broken()
+        self.assertIn("a pack is short", self.repository.problem)
+        self.broken(reason="two packs are short")
+        self.assertIn("two packs", self.repository.problem)
+        self.assertEqual(len(self.database.activity_ids), 1)
+        self.assertIn("two packs", self.database.activity_ids.note)
+
+    def test_a_backup_that_fails_for_another_reason_blames_no_repository(self):
+        self.failed({})
+        self.broken(location="/elsewhere")
+        self.assertFalse(self.repository.problem)
+        self.assertFalse(self.database.activity_ids)
+
+    def test_a_verification_blames_the_repository_that_is_damaged(self):
+        other = self.env["saas.backup.place"].create({"name": "Second", "kind": "local"})
+        second = self.env["saas.backup.repository"]._get(self.database, other)
+        self.backup("in-both").repository_ids |= second
+        operation = self.env["saas.operation"]._submit("verify", self.database.name)
+        facts = {"location": second.location, "reason": "a pack is short"}
+        code = {"error_code": "repository_damaged", "error_facts": facts}
+        operation.write({"state": "failed", **code})
+        operation._apply()
+        self.assertIn("a pack is short", second.problem)
+        self.assertFalse(self.repository.problem)
+
+    def test_a_copy_that_fails_for_its_repository_says_so_there_too(self):
+        other = self.env["saas.backup.place"].create({"name": "Second", "kind": "local"})
+        second = self.env["saas.backup.repository"]._get(self.database, other)
+        self.database._get_backup_policy().place_ids = self.repository.place_id | other
+        for broken in ([], second.ids):
+            operation = self.env["saas.operation"]._submit("backup", self.database.name)
+            failed = {str(second.id): "It is not there."}
+            self.end_well(operation, copy={"copied": [], "failed": failed, "broken": broken})
+            self.assertEqual(second.problem, "It is not there." if broken else False)
+            self.assertEqual(len(self.database.activity_ids), len(broken))
+        self.assertFalse(self.repository.problem)
+
     def test_a_repository_with_verified_backups_is_expected_to_be_there(self):
         other = self.env["saas.backup.place"].create({"name": "Second", "kind": "local"})
         self.database._get_backup_policy().place_ids = self.repository.place_id | other
