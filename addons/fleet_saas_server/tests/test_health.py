@@ -179,7 +179,7 @@ class TestBackups(HealthCase):
         shutil.rmtree(self.folder)
         self.assertIn("“This machine”: health-one, health-two.", self.row()["says"])
 
-    def test_a_place_elsewhere_that_was_not_read_last_time_is_red(self):
+    def test_a_repository_with_a_problem_is_red_and_says_which(self):
         bucket = self.env["saas.backup.place"].create(
             {"name": "Bucket", "kind": "s3", "location": "https://s3.example.com/backups"}
         )
@@ -188,7 +188,20 @@ class TestBackups(HealthCase):
         self.repositories["health-one"].problem = "The storage does not answer."
         row = self.row()
         self.assertEqual(row["state"], "red")
-        self.assertIn("cannot be read, “Bucket”: health-one.", row["says"])
+        said = "in “Bucket” of health-one have a problem: The storage does not answer."
+        self.assertIn(said, row["says"])
+        self.assertIn("Repair what the reason names", row["todo"])
+        self.assertNotIn("its folder is there", row["todo"])
+
+    def test_what_is_wrong_with_a_second_place_is_red_although_the_last_copy_failed(self):
+        second = self.env["saas.backup.place"].create({"name": "Second", "kind": "local"})
+        database = self.repositories["health-one"].database_id
+        repository = self.env["saas.backup.repository"]._get(database, second)
+        self.add_backup(repository, fields.Datetime.now() - timedelta(hours=1))
+        repository.problem = "There is no backup repository."
+        row = self.row()
+        self.assertEqual(row["state"], "red")
+        self.assertIn("in “Second” of health-one", row["says"])
 
     def test_a_place_that_holds_older_backups_only_may_be_gone(self):
         former = self.env["saas.backup.place"].create({"name": "Former", "kind": "local"})
