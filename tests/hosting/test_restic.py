@@ -318,6 +318,58 @@ def test_each_end_of_restic_has_a_name(tmp_path, monkeypatch, code, words, expec
     assert (raised.value.code, raised.value.retryable) == (expected, again)
 
 
+def test_a_snapshot_that_cannot_be_read_is_damage_and_no_stack_of_restics_own_is_shown(tmp_path):
+    repo = repository(tmp_path / "repo")
+    make(repo)
+    (tmp_path / "repo" / "snapshots" / ("cd" * 32)).write_bytes(b"garbage" * 30)
+    with pytest.raises(HostingError) as raised:
+        repo.backup_files(program.ensure().parent, TAGS)
+    assert raised.value.code == "repository_damaged"
+    assert "failed to load snapshot cdcdcdcd" in raised.value.facts["reason"]
+    assert not [
+        word for word in ("github.com", ".go:", "errgroup", "{") if word in str(raised.value)
+    ]
+
+
+@pytest.mark.parametrize("damage", ["truncated", "removed"])
+def test_a_damaged_pack_has_the_same_name_whoever_meets_it(tmp_path, damage):
+    repo = repository(tmp_path / "repo")
+    make(repo)
+    source = tmp_path / "source"
+    source.mkdir()
+    for number in range(60):  # more complaints than are kept
+        (source / f"file{number}").write_bytes(os.urandom(20_000))
+    saved = repo.backup_files(source, TAGS)
+    for pack in packs(repo):
+        pack.chmod(0o600)
+        if damage == "removed":
+            pack.unlink()
+        else:
+            os.truncate(pack, pack.stat().st_size // 2)
+    other = repository(tmp_path / "other")
+    make(other)
+    calls = {
+        "backup": lambda: repo.backup_files(source, TAGS),
+        "restore": lambda: repo.restore(saved.snapshot, tmp_path / "back"),
+        "read": lambda: repo.dump_to(saved.snapshot, "/file7", lambda _block: None),
+        "copy": lambda: other.copy_from(repo, [saved.snapshot]),
+        "verify": repo.check,
+    }
+    for name, call in calls.items():
+        with pytest.raises(HostingError) as raised:
+            call()
+        assert raised.value.code == "repository_damaged", (name, str(raised.value))
+        assert "{" not in str(raised.value), name
+
+
+def test_of_many_errors_the_first_and_the_last_are_kept_whole():
+    script = 'for n in $(seq 1 3000); do echo "this is the line $n" >&2; done'
+    lines = children.run(["sh", "-c", script], env={}).errors.splitlines()
+    assert lines[0] == "this is the line 1" and lines[-1] == "this is the line 3000"
+    assert len(lines) < 600
+    assert all(line.startswith("this is the line ") for line in lines)
+
+
 def test_credentials_in_an_address_or_an_answer_are_not_shown(tmp_path):
     location = "rest:http://admin:hunter2hunter2@127.0.0.1:9/acme"
     repo = wrapped(

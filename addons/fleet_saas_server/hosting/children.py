@@ -19,7 +19,7 @@ from .errors import HostingError, sentences
 POLL_S = 0.25
 ENDING_S = 0.005  # a program that said its last word ends in a moment
 GRACE_S = 5.0  # from the polite signal to the other one
-KEPT_ERRORS = 8192  # bytes of stderr that are kept, from its end
+KEPT_ERRORS = 4096  # bytes of stderr that are kept, from its start and as many from its end
 BLOCK = 1 << 18
 # What a program of the machine needs; nothing else of our environment reaches it.
 PASSED_ON = (
@@ -56,7 +56,7 @@ def no_limit() -> float:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a program ended. ``errors`` is the end of what it wrote to stderr."""
+    """How a program ended. ``errors`` is what it wrote to stderr; of much, the start and the end."""
 
     code: int
     errors: str
@@ -95,7 +95,7 @@ def run(
         _kill(child)
         child.stdout.close()
         child.stderr.close()
-    errors = watch.errors.decode(errors="replace").strip()
+    errors = watch.errors().decode(errors="replace").strip()
     return Ended(child.returncode, errors, time.monotonic() - began, stopped)
 
 
@@ -194,7 +194,7 @@ class _Watch:
         remaining_s: Callable[[], float],
     ) -> None:
         self.child, self.feed, self.beat, self.remaining_s = child, feed, beat, remaining_s
-        self.errors = b""
+        self._first, self._last, self._cut = b"", b"", False
 
     def follow(self) -> bool:
         """Read until the program and its outputs end; return False when time was up first.
@@ -228,7 +228,21 @@ class _Watch:
     def _read(self, stream: IO[bytes]) -> bool:
         block = os.read(stream.fileno(), BLOCK)
         if stream is self.child.stderr:
-            self.errors = (self.errors + block)[-KEPT_ERRORS:]
+            self._keep(block)
         elif block:
             self.feed(block)
         return bool(block)
+
+    def _keep(self, block: bytes) -> None:
+        room = KEPT_ERRORS - len(self._first)
+        self._first += block[:room]
+        last = self._last + block[room:]
+        self._cut = self._cut or len(last) > KEPT_ERRORS
+        self._last = last[-KEPT_ERRORS:]
+
+    def errors(self) -> bytes:
+        """Return what the child wrote to stderr, without the lines that were cut."""
+        if not self._cut:
+            return self._first + self._last
+        first, last = self._first.rpartition(b"\n"), self._last.partition(b"\n")
+        return (first[0] or first[2]) + b"\n" + (last[2] or last[0])

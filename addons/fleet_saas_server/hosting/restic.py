@@ -12,6 +12,7 @@ not be read, 10 no repository, 11 locked, 12 wrong password.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import re
 import tempfile
@@ -69,14 +70,14 @@ sentences(
     newest_kept="The newest verified backup is never removed.",
 )
 
+_DAMAGED = (
+    r"ciphertext verification failed|wrong hash|not found in (repository|index)"
+    r"|invalid data returned|NoSuchKey|specified key does not exist|pack \w+: does not exist"
+    r"|file is too short|Load\(<(data|index)/.*no such file|repository could be damaged"
+)
 # What restic and its S3 client say, by what to do about it; the first that fits decides.
 _REASONS = (
-    (
-        "repository_damaged",
-        HostingError,
-        r"ciphertext verification failed|wrong hash|not found in (repository|index)"
-        r"|invalid data returned|NoSuchKey|specified key does not exist|pack \w+: does not exist",
-    ),
+    ("repository_damaged", HostingError, _DAMAGED),
     ("storage_full", HostingError, r"no space left on device|disk quota exceeded|QuotaExceeded"),
     (
         "storage_refused",
@@ -421,7 +422,8 @@ class Repository:
         # Stopped by us, it has ended its command too.
         if "command failed" in ended.errors and not ended.stopped:
             return HostingError("backup_source_failed", reason=reason)
-        if ended.code == 3:
+        # A folder of the backup before that cannot be read ends restic in the same way.
+        if ended.code == 3 and not re.search(_DAMAGED, ended.errors, re.IGNORECASE):
             return HostingError("unreadable_files", reason=reason)
         if "already contains keys" in ended.errors:
             return HostingError("half_repository", location=location)
@@ -488,13 +490,20 @@ def _reason(errors: str) -> str:
         try:
             message = json.loads(line)
         except ValueError:
+            message = None
+        if not isinstance(message, dict):
             said.append(line)
             continue
         text = message.get("message") or message.get("error", {}).get("message") or ""
-        said.append(text.removeprefix("Fatal: "))
-    lines = list(dict.fromkeys(line.strip() for line in said if line.strip()))
+        said += text.splitlines()
+    # Each call of a Go stack is two lines, the second behind a tab.
+    told = [
+        line.strip().removeprefix("Fatal: ")
+        for line, after in itertools.pairwise([*said, ""])
+        if line.strip() and not line.startswith("\t") and not after.startswith("\t")
+    ]
     # The first says what went wrong, the last what came of it; hints stand between them.
-    return "; ".join(dict.fromkeys(lines[:1] + lines[-1:]))[:400] or "no reason given"
+    return "; ".join(dict.fromkeys(told[:1] + told[-1:]))[:400] or "no reason given"
 
 
 def version(binary: str) -> tuple[int, int]:
