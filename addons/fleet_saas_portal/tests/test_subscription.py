@@ -1,7 +1,7 @@
 from datetime import date
 
 from odoo.exceptions import AccessError, UserError
-from odoo.tests import tagged
+from odoo.tests import Form, tagged
 from odoo.tools import mute_logger
 
 from .subscription import SubscriptionCase
@@ -21,6 +21,15 @@ class TestSubscription(SubscriptionCase):
         )
         self.assertEqual(len(welcome), 1)
         self.assertIn("https://acme", welcome.body_html)
+
+    def test_before_a_plan_is_chosen_nothing_is_warned_of(self):
+        subscription = self.subscribe()
+        instance = subscription.instance_id
+        change = self.env["saas.subscription.change"].with_context(active_id=subscription.id)
+        self.assertFalse(Form(change).excess)
+        action = instance.action_change_plan()
+        wizard = self.env["saas.instance.wizard"].with_context(**action["context"])
+        self.assertFalse(Form(wizard).excess)
 
     def test_a_plan_without_a_trial_is_invoiced_at_once(self):
         self.plan.trial_days = 0

@@ -73,7 +73,7 @@ class SaasInstanceWizard(models.TransientModel):
     def _compute_excess(self):
         for wizard in self:
             plan = wizard.plan_id
-            wizard.excess = plan and wizard.instance_id._get_excess(plan)
+            wizard.excess = wizard.instance_id._get_excess(plan) if plan else False
 
     def action_submit(self):
         """Have it done; the form of the instance, below the dialog, shows how far it is."""

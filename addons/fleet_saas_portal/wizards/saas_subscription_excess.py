@@ -14,8 +14,8 @@ class SaasSubscriptionChange(models.TransientModel):
     @api.depends_context("lang")
     def _compute_excess(self):
         for wizard in self:
-            instance = wizard.subscription_id.instance_id
-            wizard.excess = wizard.plan_id and instance._get_excess(wizard.plan_id)
+            plan, instance = wizard.plan_id, wizard.subscription_id.instance_id
+            wizard.excess = instance._get_excess(plan) if plan else False
 
     def action_change(self):
         if self.excess and not self.anyway:
