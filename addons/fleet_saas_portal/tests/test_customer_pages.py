@@ -1,9 +1,12 @@
 import json
+from datetime import timedelta
 from unittest.mock import patch
 
-from odoo import http
+from lxml import html
+
+from odoo import fields, http
 from odoo.tests import HttpCase, tagged
-from odoo.tools import mute_logger
+from odoo.tools import format_date, mute_logger
 
 from ..controllers.customer import CustomerDatabases
 from .customer import CustomerCase
@@ -107,6 +110,13 @@ class TestCustomerPages(HttpCase, CustomerCase):
             self.assertIn("/my/databases/page/2", first)
             for number in ("0", "99"):
                 self.assertEqual(self.get(f"/my/databases/page/{number}").status_code, 200)
+
+    def test_a_database_without_a_plan_has_its_figures_in_their_columns(self):
+        self.make_hosted("acme-staging", self.partner).write({"plan_id": False})
+        self.login(self.ann)
+        page = html.fromstring(self.get("/my/databases").text)
+        cells = [len(row.findall("td")) for row in page.findall(".//tbody/tr")]
+        self.assertEqual(cells, [5, 5])
 
     def test_the_portal_counts_them(self):
         self.login(self.ann)
@@ -384,10 +394,10 @@ class TestCustomerPages(HttpCase, CustomerCase):
         self.answer(self.acme.request_id, "done")
         self.assertEqual(self.acme.state, "active")
 
-    def make_invoice(self, partner):
+    def make_invoice(self, partner, move_type="out_invoice"):
         invoice = self.env["account.move"].create(
             {
-                "move_type": "out_invoice",
+                "move_type": move_type,
                 "partner_id": partner.id,
                 "invoice_line_ids": [(0, 0, {"name": "Plan", "price_unit": 10, "tax_ids": False})],
             }
