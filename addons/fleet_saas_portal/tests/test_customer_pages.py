@@ -419,3 +419,19 @@ class TestCustomerPages(HttpCase, CustomerCase):
         for user in (self.victor, self.max, self.olga):
             self.login(user)
             self.assertNotIn("/my/invoices/", self.get(ACME).text)
+
+    def test_a_credit_note_is_shown_as_one(self):
+        self.env["account.chart.template"].try_loading(
+            "generic_coa", company=self.env.company, install_demo=False
+        )
+        credit = self.make_invoice(self.partner, "out_refund")
+        self.login(self.ann)
+        page = html.fromstring(self.get(ACME).text)
+        [line] = [
+            x
+            for x in page.findall(".//li")
+            if x.find(f"a[@href='/my/invoices/{credit.id}']") is not None
+        ]
+        text = line.text_content()
+        self.assertIn("Credit Note", text)
+        self.assertRegex(text, r"-\D*10\.00")
