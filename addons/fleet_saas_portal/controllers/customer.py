@@ -100,7 +100,6 @@ class CustomerDatabases(CustomerPortal):
             ._fields["role"]
             ._description_selection(request.env),
             "invoices": instance._get_invoices(owns_all) if is_owner else [],
-            "paid_until": instance._get_paid_until() if is_owner else None,
             "ends": instance._get_end_date() if is_owner else None,
             "quote": quote,
             "human_size": lambda size: format_size(request.env, size),

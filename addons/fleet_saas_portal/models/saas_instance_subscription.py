@@ -2,6 +2,7 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import format_date
 
 
 class SaasInstance(models.Model):
@@ -97,6 +98,19 @@ class SaasInstance(models.Model):
         """Return the last day that is paid or on trial, None without a subscription."""
         subscription = self.sudo().subscription_id
         return subscription._get_end() - timedelta(days=1) if subscription else None
+
+    def _get_paid_words(self):
+        """Return until when it is paid or on trial, in a sentence; "" where it never was."""
+        subscription = self.sudo().subscription_id
+        if not subscription:
+            return ""
+        day = format_date(self.env, self._get_paid_until())
+        if subscription.state == "trial":
+            return self.env._("On trial until %s.", day)
+        # What begins without a trial is paid until its first day before anything is paid.
+        if subscription.paid_until and subscription.paid_until > subscription.start:
+            return self.env._("Paid until %s.", day)
+        return self.env._("Its trial was until %s.", day) if subscription.trial_end else ""
 
     # --- what the server has done
 

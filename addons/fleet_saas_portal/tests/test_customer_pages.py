@@ -394,6 +394,24 @@ class TestCustomerPages(HttpCase, CustomerCase):
         self.answer(self.acme.request_id, "done")
         self.assertEqual(self.acme.state, "active")
 
+    def test_until_when_it_is_paid_is_said_of_what_was_paid_only(self):
+        today = fields.Date.today()
+        day = format_date(self.env(user=self.ann), today)
+        subscription = self.acme._start_subscription()
+        self.login(self.ann)
+        for words, values in (
+            (f"On trial until {day}.", {"state": "trial"}),
+            (f"Its trial was until {day}.", {"state": "closed"}),
+            (f"Paid until {day}.", {"state": "closed", "paid_until": today + timedelta(days=1)}),
+        ):
+            subscription.write(
+                {"trial_end": today + timedelta(days=1), "paid_until": False, **values}
+            )
+            with self.subTest(words=words):
+                self.assertIn(words, self.get(ACME).text)
+        subscription.write({"trial_end": False, "start": today, "paid_until": today})
+        self.assertNotIn("Paid until", self.get(ACME).text)
+
     def make_invoice(self, partner, move_type="out_invoice"):
         invoice = self.env["account.move"].create(
             {
