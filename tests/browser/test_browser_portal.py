@@ -148,7 +148,7 @@ def test_many_are_done_after_a_preview(screen: Screen, saas: SaasScreens) -> Non
     expect(lines).to_have_count(2)
     # One is suspended already: the preview says so before anything happens.
     cedar = lines.filter(has_text=CEDAR)
-    expect(cedar).to_contain_text("is not in a state for this")
+    expect(cedar).to_contain_text("is in the state “Suspended”")
     cedar.get_by_role("button", name="Leave Out").click()
     expect(cedar).to_contain_text("Left Out")
     assert saas.read("saas.instance", saas.instance(BIRCH), "state")["state"] == "active"

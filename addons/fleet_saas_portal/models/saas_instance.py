@@ -5,6 +5,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
+from odoo.tools import format_list
 
 _logger = logging.getLogger(__name__)
 
@@ -253,8 +254,29 @@ class SaasInstance(models.Model):
         """Ask this instance's server for ``kind``; refuse outside ``states`` and while it is busy."""
         self.ensure_one()
         self.check_access("write")
-        if states and self.state not in states:
-            raise UserError(self.env._("%s is not in a state for this.", self.name))
+        if states:
+            self._check_state(*states)
+        self._check_quiet()
+        return self._ask_server(self.server_id, kind, self.name, arguments)
+
+    def _check_state(self, *states):
+        """Refuse what can be done in ``states`` only; say which it has and which it needs."""
+        self.ensure_one()
+        if self.state in states:
+            return
+        labels = dict(self._fields["state"]._description_selection(self.env))
+        needed = [self.env._("“%s”", labels[state]) for state in states]
+        raise UserError(
+            self.env._(
+                "%(name)s is in the state “%(state)s”; this can be done only in %(states)s.",
+                name=self.name,
+                state=labels[self.state],
+                states=format_list(self.env, needed, "or"),
+            )
+        )
+
+    def _check_quiet(self):
+        """Refuse while the server is at something for it."""
         if self.request_id:
             raise UserError(
                 self.env._(
@@ -263,7 +285,6 @@ class SaasInstance(models.Model):
                     name=self.name,
                 )
             )
-        return self._ask_server(self.server_id, kind, self.name, arguments)
 
     def action_suspend(self):
         """Take the databases off the air; nothing is lost."""

@@ -91,8 +91,13 @@ class SaasInstance(models.Model):
         return self._ask(kind, arguments or {}, *ASKED[kind])
 
     def _open_wizard(self, kind, **defaults):
-        """Open the wizard that asks for what an operation needs."""
+        """Open the wizard that asks for what an operation needs.
+
+        :raises UserError: it would be refused when it is filled in, for the instance's state
+        """
         self.ensure_one()
+        if kind in ASKED:
+            self._check_state(*ASKED[kind])
         Wizard = self.env["saas.instance.wizard"]
         return {
             "type": "ir.actions.act_window",

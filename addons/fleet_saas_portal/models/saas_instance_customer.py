@@ -157,8 +157,7 @@ class SaasInstance(models.Model):
         self.ensure_one()
         point = self._find_backup(backup)
         # Not of one that is suspended: its copy would be on the air.
-        if self.state != "active" or not self.uuid:
-            raise UserError(self.env._("%s is not in a state for this.", self.name))
+        self._check_state("active")
         copies = self.child_ids.filtered(lambda each: each.state not in GONE)
         if len(copies) >= MAX_STAGING:
             raise UserError(
@@ -225,8 +224,9 @@ class SaasInstance(models.Model):
         self.ensure_one()
         if (typed or "").strip() != self.name:
             raise UserError(self.env._("Type the name “%s” to cancel it.", self.name))
-        if self.state not in ("active", "suspended") or self.end_date:
-            raise UserError(self.env._("%s is not in a state for this.", self.name))
+        self._check_state("active", "suspended")
+        if self.end_date:
+            raise UserError(self.env._("%s is cancelled already.", self.name))
         self.write({"end_date": self._get_end_date(), "end_in_order": self._is_in_order()})
         self.message_post(body=self.env._("The customer has cancelled it for %s.", self.end_date))
         copies = self.child_ids.filtered(lambda each: each.state in ("active", "suspended"))
@@ -247,8 +247,10 @@ class SaasInstance(models.Model):
                 raise UserError(self.env._("%s cannot be brought back; ask us.", self.name))
             self._ask("undelete", {}, "archived")
             return
-        if not self.end_date or self.request_id or self.state not in ("active", "suspended"):
-            raise UserError(self.env._("%s is not in a state for this.", self.name))
+        self._check_state("active", "suspended")
+        if not self.end_date:
+            raise UserError(self.env._("%s is not cancelled.", self.name))
+        self._check_quiet()
         copies = self.child_ids.filtered(
             lambda each: each.state in ("active", "suspended") and each.end_date == self.end_date
         )

@@ -40,8 +40,14 @@ class SaasInstance(models.Model):
         """Have a new key set, by which the fleet list reads the figures; the former one ends."""
         self.check_access("write")
         for instance in self:
-            if instance.state not in MONITORED or not instance.server_id or not instance.url:
-                raise UserError(self.env._("%s is not in a state for this.", instance.name))
+            instance._check_state(*MONITORED)
+            if not instance.server_id or not instance.url:
+                raise UserError(
+                    self.env._(
+                        "%s has no address yet: synchronize its server, then try again.",
+                        instance.name,
+                    )
+                )
             instance.sudo()._ask_monitor()
             if instance.monitor_problem:
                 raise UserError(instance.monitor_problem)

@@ -36,7 +36,7 @@ class TestBulk(OperateCase):
         self.assertEqual(
             [bool(line.problem) for line in bulk.line_ids], [False, True, False, False]
         )
-        self.assertIn("not in a state", bulk.line_ids[1].problem)
+        self.assertIn("this can be done only in “Active”", bulk.line_ids[1].problem)
 
     def test_the_others_begin_when_the_first_has_succeeded(self):
         bulk = self.preview(at_once=2)

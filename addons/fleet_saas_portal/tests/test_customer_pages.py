@@ -394,6 +394,20 @@ class TestCustomerPages(HttpCase, CustomerCase):
         self.answer(self.acme.request_id, "done")
         self.assertEqual(self.acme.state, "active")
 
+    def test_what_is_not_active_is_not_restored_as_a_copy(self):
+        self.make_backup(self.acme, "b-1")
+        self.login(self.max)
+        for state, closed in (
+            ("active", None),
+            ("archived", "disabled"),
+            ("suspended", "disabled"),
+        ):
+            self.acme.sudo().state = state
+            page = html.fromstring(self.get(ACME).text)
+            button = page.find(f".//form[@action='{ACME}/backup/restore']/button")
+            with self.subTest(state=state):
+                self.assertEqual(bool(button.get("disabled")), bool(closed))
+
     def test_until_when_it_is_paid_is_said_of_what_was_paid_only(self):
         today = fields.Date.today()
         day = format_date(self.env(user=self.ann), today)

@@ -331,6 +331,22 @@ class TestCustomerRules(CustomerCase):
         with self.assertRaises(UserError):
             self.acme._keep()
 
+    def test_why_something_cannot_be_done_is_said(self):
+        with self.assertRaisesRegex(UserError, "acme is not cancelled"):
+            self.acme._keep()
+        self.acme.end_date = fields.Date.today() + timedelta(days=1)
+        with self.assertRaisesRegex(UserError, "acme is cancelled already"):
+            self.acme._cancel("acme")
+        self.acme.action_backup()
+        with self.assertRaisesRegex(UserError, "is still under way for acme"):
+            self.acme._keep()
+        self.acme.write({"end_date": False, "state": "archived"})
+        self.make_backup(self.acme, "b-1")
+        with self.assertRaisesRegex(UserError, "acme is in the state “Archived”.*only in “Active”"):
+            self.acme._restore_staging("b-1")
+        with self.assertRaisesRegex(UserError, "only in “Active” or “Suspended”"):
+            self.acme._cancel("acme")
+
     def test_it_can_be_brought_back_within_the_time_of_grace_only(self):
         self.acme._cancel("acme")
         self.answer(self.acme.request_id, "done")

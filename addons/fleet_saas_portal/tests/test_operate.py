@@ -107,6 +107,21 @@ class TestOperate(OperateCase):
         context = instance.point_ids[0].action_copy()["context"]
         self.assertEqual(context["default_point_id"], instance.point_ids[0].id)
 
+    def test_what_its_state_does_not_allow_is_refused_before_a_form_is_filled_in(self):
+        instance = self.make_active()
+        self.take(SNAPSHOT, BACKUP)
+        instance._set_state("archived")
+        said = "acme is in the state “Archived”; this can be done only in “Active”."
+        for ask in (
+            instance.point_ids[0].action_use,
+            instance.point_ids[1].action_use,
+            instance.action_rename,
+            instance.action_upgrade_modules,
+        ):
+            with self.subTest(ask=ask), self.assertRaisesRegex(UserError, said):
+                ask()
+        self.assertTrue(instance.action_snapshot())
+
     def test_modules_are_asked_for_by_their_names(self):
         instance = self.make_active()
         request = self.submit(
@@ -304,7 +319,7 @@ class TestOperate(OperateCase):
             ("rename", {"name": "other"}),
             ("duplicate", {"name": "other"}),
         ):
-            self.refused("not in a state|not active", instance, kind, **values)
+            self.refused("in the state “Suspended”|not active", instance, kind, **values)
 
     def test_fields_of_the_portal_are_not_written_over_rpc(self):
         instance = self.make_active().with_user(self.people["manager"])
