@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -135,7 +136,10 @@ def test_a_backup_is_taken_and_restored_as_a_staging_copy(page: Page, saas: Saas
     expect(said(page)).to_contain_text("A staging copy is being made")
     wait_quiet(saas, STAGING)
     page.goto(f"{saas.url()}/my/databases")
-    expect(page.get_by_role("row", name=STAGING)).to_contain_text("(staging copy)")
+    copy = page.get_by_role("row", name=STAGING)
+    expect(copy).to_contain_text("(staging copy)")
+    # It has no plan, and its figures stand below their headings all the same.
+    expect(copy.get_by_role("cell")).to_have_count(5)
 
 
 def test_people_are_invited_with_a_role_and_see_what_it_lets_them(
@@ -195,7 +199,8 @@ def test_what_has_ended_is_brought_back(page: Page, saas: SaasScreens) -> None:
     page.reload()
     expect(end).to_contain_text("It can be brought back until")
     end.get_by_role("button", name="Bring it back").click()
-    expect(said(page)).to_be_visible()
+    expect(said(page)).to_have_text(re.compile("brought back|taken back"))
+    expect(page.get_by_text("Ask us if you need it back")).to_have_count(0)
     saas.wait_state(saas.instance(ACME), "active")
     assert saas.servers["one"].get(ACME).status_code == 200
 

@@ -65,7 +65,8 @@ class CustomerDatabases(CustomerPortal):
     def portal_my_database(self, uuid, done="", **_kwargs):
         """Show one database with what this user may do with it."""
         instance = self._find_instance(uuid)
-        return self._render_database(instance, said=self._get_said().get(done))
+        said = self._get_said(instance).get(done)
+        return self._render_database(instance, said=said)
 
     def _render_database(self, instance, said=None, error=None):
         """Return the page of ``instance``, with a sentence of what was done or why it was not."""
@@ -222,8 +223,11 @@ class CustomerDatabases(CustomerPortal):
             return response
         return request.redirect(f"{instance._get_customer_url()}?done={done}", code=303)
 
-    def _get_said(self):
-        """Return what each thing that was done is called; the address only names one of these."""
+    def _get_said(self, instance):
+        """Return what each thing that was done is called; the address only names one of these.
+
+        The page may be looked at again later: what is over by then is not said any more.
+        """
         env = request.env
         return {
             "backup": env._("The backup is being taken; it is in the list when it is verified."),
@@ -235,5 +239,12 @@ class CustomerDatabases(CustomerPortal):
             "password": env._("The link is on its way; it comes by mail in a minute."),
             "domain_removed": env._("The host name has been removed."),
             "cancel": env._("The database is cancelled."),
-            "undelete": env._("The cancellation is taken back."),
+            "undelete": self._get_undelete_said(instance),
         }
+
+    def _get_undelete_said(self, instance):
+        env = request.env
+        if instance.state != "archived":
+            return env._("The cancellation is taken back.")
+        is_coming = instance.request_id.kind == "undelete"
+        return env._("The database is being brought back.") if is_coming else None

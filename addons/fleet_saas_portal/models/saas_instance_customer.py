@@ -262,7 +262,7 @@ class SaasInstance(models.Model):
         today = fields.Date.context_today(self)
         return (
             self.state == "archived"
-            and not self.request_id
+            and not self.is_deleting
             and bool(self.undelete_until)
             and self.undelete_until >= today
         )

@@ -394,6 +394,34 @@ class TestCustomerPages(HttpCase, CustomerCase):
         self.answer(self.acme.request_id, "done")
         self.assertEqual(self.acme.state, "active")
 
+    def test_what_is_being_brought_back_is_said_to_be(self):
+        self.login(self.ann)
+        self.post(f"{ACME}/cancel", name="acme")
+        self.answer(self.acme.request_id, "done")
+        self.post(f"{ACME}/undelete")
+        page = self.get(f"{ACME}?done=undelete").text
+        self.assertIn("The database is being brought back.", page)
+        self.assertIn("It is being brought back and can be opened in a minute.", page)
+        self.assertNotIn("Ask us if you need it back", page)
+        self.assertNotIn("cancellation is taken back", page)
+        self.answer(self.acme.request_id, "failed", error="No room.")
+        page = self.get(f"{ACME}?done=undelete").text
+        self.assertNotIn("taken back", page)
+        self.assertIn("Bring it back", page)
+
+    def test_a_backup_of_what_has_ended_hides_not_that_it_can_be_brought_back(self):
+        self.acme.undelete_until = fields.Date.today()
+        self.acme.state = "archived"
+        self.acme._begin("backup")
+        self.login(self.ann)
+        button = html.fromstring(self.get(ACME).text).find(
+            f".//form[@action='{ACME}/undelete']/button"
+        )
+        self.assertTrue(button.get("disabled"))
+        self.assertEqual(self.post(f"{ACME}/undelete").status_code, 422)
+        self.acme.is_deleting = True
+        self.assertIn("Ask us if you need it back", self.get(ACME).text)
+
     def test_what_is_not_active_is_not_restored_as_a_copy(self):
         self.make_backup(self.acme, "b-1")
         self.login(self.max)
