@@ -27,8 +27,11 @@ class CustomerExports(CustomerDatabases):
         exports = instance.export_ids[:SHOWN] if values["is_manager"] else instance.export_ids[:0]
         return values | {"exports": exports}
 
-    def _get_said(self):
-        return super()._get_said() | {
+    def _get_said(self, instance):
+        said = super()._get_said(instance)
+        if instance.export_ids[:1].state != "asked":
+            return said
+        return said | {
             "export": request.env._(
                 "The archive is being made; you get an e-mail when it is ready."
             )

@@ -350,6 +350,16 @@ class TestDownload(HttpCase, ExportCase):
         self.assertEqual(answer.status_code, 422)
         self.assertIn("being made already", answer.text)
 
+    def test_it_is_said_to_be_made_as_long_as_it_is(self):
+        self.login(self.max)
+        said = "The archive is being made; you get an e-mail"
+        self.post()
+        self.assertIn(said, self.get(f"{ACME}?done=export").text)
+        self.finish(self.acme.export_ids[0])
+        page = self.get(f"{ACME}?done=export").text
+        self.assertNotIn(said, page)
+        self.assertIn("It is ready.", page)
+
     @mute_logger("odoo.http")
     def test_it_is_asked_for_by_nobody_else(self):
         for user, status in ((self.victor, 403), (self.bob, 404)):
