@@ -1,4 +1,4 @@
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from werkzeug.exceptions import Forbidden, NotFound
 
@@ -62,10 +62,12 @@ class CustomerDatabases(CustomerPortal):
         website=True,
         readonly=True,
     )
-    def portal_my_database(self, uuid, done="", **_kwargs):
+    def portal_my_database(self, uuid, done="", member="", **_kwargs):
         """Show one database with what this user may do with it."""
         instance = self._find_instance(uuid)
         said = self._get_said(instance).get(done)
+        if done == "role":
+            said = self._get_role_said(instance, member)
         return self._render_database(instance, said=said)
 
     def _render_database(self, instance, said=None, error=None):
@@ -127,12 +129,14 @@ class CustomerDatabases(CustomerPortal):
         def invite(instance):
             if everywhere and not instance._owns_customer(request.env.user):
                 raise Forbidden
-            instance.env["saas.member"]._invite(
+            known = instance._get_people()
+            member = instance.env["saas.member"]._invite(
                 instance.partner_id.commercial_partner_id,
                 instance.browse() if everywhere else instance,
                 email,
                 role,
             )
+            return {"done": "role", "member": member.id} if member in known else None
 
         return self._do(uuid, "owner", "invite", invite)
 
@@ -212,16 +216,19 @@ class CustomerDatabases(CustomerPortal):
         """Let ``act`` change the instance, then show the page again with what was done.
 
         What cannot be done takes everything back and is told on the page, with status 422.
+
+        :param act: what it returns as a dict says that something else was done than ``done``
         """
         instance = self._find_instance(uuid, role)
         try:
             with request.env.cr.savepoint():
-                act(instance)
+                other = act(instance)
         except UserError as error:
             response = self._render_database(instance, error=str(error))
             response.status_code = 422
             return response
-        return request.redirect(f"{instance._get_customer_url()}?done={done}", code=303)
+        query = urlencode(other if isinstance(other, dict) else {"done": done})
+        return request.redirect(f"{instance._get_customer_url()}?{query}", code=303)
 
     def _get_said(self, instance):
         """Return what each thing that was done is called; the address only names one of these.
@@ -248,3 +255,15 @@ class CustomerDatabases(CustomerPortal):
             return env._("The cancellation is taken back.")
         is_coming = instance.request_id.kind == "undelete"
         return env._("The database is being brought back.") if is_coming else None
+
+    def _get_role_said(self, instance, member):
+        """Return that somebody who was invited is there already; None for what is no member here."""
+        if not instance._has_role(request.env.user, "owner"):
+            return None
+        found = instance._get_people().filtered(lambda each: str(each.id) == member)
+        roles = dict(found._fields["role"]._description_selection(request.env))
+        return found and request.env._(
+            "%(email)s has access already. The role is now: %(role)s.",
+            email=found.email,
+            role=roles[found.role],
+        )

@@ -6,9 +6,9 @@ from werkzeug.exceptions import NotFound
 from odoo import fields, http
 from odoo.exceptions import UserError
 from odoo.http import request
-from odoo.tools import email_normalize
 
 from ..models.res_users_signup import CREDENTIAL
+from ..models.saas_mail_domain import normalize_address
 
 SESSION, NOTE = "saas_signup", "saas_signup_note"
 HONEYPOT = "website_url"  # no person sees it; programs fill in everything
@@ -269,7 +269,7 @@ class Start(http.Controller):
     def _check(self, plan, values):
         """Return the values of a sign-up and the errors by field."""
         env, errors = request.env, {}
-        email = email_normalize(values["email"])
+        email = normalize_address(values["email"])
         if not email:
             errors["email"] = env._("Please enter your e-mail address.")
         elif env["saas.mail.domain"]._is_refused(email):

@@ -1,4 +1,13 @@
 from odoo import api, fields, models
+from odoo.tools import email_normalize
+
+from .saas_domain import normalize_host
+
+
+def normalize_address(text):
+    """Return the e-mail address in its usual form, "" for none and for one that no mail reaches."""
+    address = email_normalize(text or "") or ""
+    return address if normalize_host(address.rpartition("@")[2]) else ""
 
 
 class SaasMailDomain(models.Model):

@@ -3,10 +3,11 @@ from datetime import timedelta
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError, ValidationError
-from odoo.tools import email_normalize
 from odoo.tools.sql import escape_psql
 
 from odoo.addons.auth_signup.models.res_partner import SignupError
+
+from .saas_mail_domain import normalize_address
 
 # What each role may do includes what those before it may.
 ROLES = ("viewer", "manager", "owner")
@@ -80,7 +81,7 @@ class SaasMember(models.Model):
         :param instance: the only database that is meant, or none for every one of ``customer``
         :raises UserError: the address is none, or too many were invited
         """
-        address = email_normalize(email or "")
+        address = normalize_address(email)
         if not address or role not in ROLES:
             raise UserError(self.env._("Enter an e-mail address and choose a role."))
         user = self._find_user(address)

@@ -303,6 +303,19 @@ class TestCustomerPages(HttpCase, CustomerCase):
             texts.add((answer.status_code, answer.headers["Location"]))
         self.assertEqual(len(texts), 1)
 
+    def test_who_is_there_already_is_invited_no_second_time_and_that_is_said(self):
+        self.victor.login = "victor@example.com"
+        self.login(self.ann)
+        member = self.members["victor"]
+        answer = self.post(f"{ACME}/members", email="victor@example.com", role="manager")
+        self.assertDone(answer, f"role&member={member.id}")
+        page = self.get(f"{ACME}?done=role&member={member.id}").text
+        self.assertIn(f"{member.email} has access already. The role is now: Manager.", page)
+        theirs = self.make_member(self.victor, "viewer", self.other, self.beta)
+        for number in (theirs.id, 0, "x", ""):
+            page = self.get(f"{ACME}?done=role&member={number}").text
+            self.assertNotIn("has access already", page)
+
     def test_an_owner_of_one_database_gives_nobody_a_role_for_all(self):
         self.login(self.olga)
         before = self.get_facts()

@@ -216,6 +216,8 @@ class TestCustomerRules(CustomerCase):
         for email, role in (
             ("", "viewer"),
             ("x", "viewer"),
+            ("x@y", "viewer"),
+            ("x@10.0.0.1", "viewer"),
             ("a@b.c, d@e.f", "viewer"),
             ("a@b.co", "boss"),
         ):
