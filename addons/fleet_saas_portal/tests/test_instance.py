@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from freezegun import freeze_time
+from lxml import etree
 
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
@@ -124,3 +125,8 @@ class TestInstance(SaasCase):
         self.make_instance(plan_id=False, company_id=other.id, template_id=self.template.id)
         seen = self.env["saas.instance"].with_user(self.people["manager"]).search([])
         self.assertNotIn(other, seen.company_id)
+
+    def test_the_report_by_state_counts_the_databases(self):
+        pivot = self.env.ref("fleet_saas_portal.saas_instance_view_pivot_state")
+        arch = self.env["saas.instance"].get_view(pivot.id, "pivot")["arch"]
+        self.assertTrue(etree.fromstring(arch).get("display_quantity"))
