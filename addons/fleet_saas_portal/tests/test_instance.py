@@ -6,6 +6,7 @@ from lxml import etree
 from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import tagged
+from odoo.tools.safe_eval import safe_eval
 
 from .common import SaasCase
 
@@ -130,3 +131,15 @@ class TestInstance(SaasCase):
         pivot = self.env.ref("fleet_saas_portal.saas_instance_view_pivot_state")
         arch = self.env["saas.instance"].get_view(pivot.id, "pivot")["arch"]
         self.assertTrue(etree.fromstring(arch).get("display_quantity"))
+
+    def test_the_first_button_that_a_small_screen_shows_is_the_primary_one(self):
+        manager = self.env["saas.instance"].with_user(self.people["manager"])
+        form = self.env.ref("fleet_saas_portal.saas_instance_view_form")
+        arch = etree.fromstring(manager.get_view(form.id, "form")["arch"])
+        values = dict.fromkeys(manager._fields, False) | {"state": "active", "uuid": "x"}
+        shown = [
+            button.get("name")
+            for button in arch.findall("header/button")
+            if not safe_eval(button.get("invisible"), values)
+        ]
+        self.assertEqual(shown[0], "action_connect")
