@@ -197,6 +197,26 @@ def test_a_dump_that_fails_in_the_middle_leaves_no_archive(database, tmp_path):
             )
 
 
+def test_a_pg_dump_that_is_killed_is_called_so(database, tmp_path):
+    real = tools()
+    program = tmp_path / "pg_dump"
+    program.write_text(
+        f'#!/bin/sh\ncase "$*" in *--version*) exec {real.path("pg_dump")} --version;; esac\n'
+        "kill -9 $$\n"
+    )
+    program.chmod(0o755)
+    with pytest.raises(errors.HostingError) as caught:
+        archive.export_zip(
+            PgTools(real.cluster, str(tmp_path)),
+            database,
+            databases.filestore(database),
+            tmp_path / "ours.zip",
+            staging=paths.DATA,
+        )
+    assert caught.value.code == "dump_failed"
+    assert caught.value.facts["reason"].startswith("it was killed (signal 9)")
+
+
 def test_a_dump_that_takes_too_long_leaves_no_archive(database, tmp_path):
     _refused("child_deadline", database, tmp_path, remaining_s=lambda: 0.0)
 

@@ -370,6 +370,45 @@ def test_of_many_errors_the_first_and_the_last_are_kept_whole():
     assert all(line.startswith("this is the line ") for line in lines)
 
 
+def test_a_restic_that_is_killed_is_no_damage_and_the_sentence_says_so(tmp_path):
+    seen = tmp_path / "pid"
+    repo = wrapped(tmp_path, f'echo $$ > {seen}; exec $RESTIC "$@"')
+    make(repo)
+    locks = tmp_path / "repo" / "locks"
+
+    def kill(*_told):
+        if any(locks.iterdir()):
+            os.kill(int(seen.read_text()), signal.SIGKILL)
+
+    with pytest.raises(HostingError) as raised:
+        repo.watched(kill, children.no_limit).backup_stdin(
+            ["sleep", "600"], "database.dump", TAGS, what="Saving the database"
+        )
+    assert raised.value.code == "restic_killed"
+    assert str(raised.value).startswith("restic could not save database.dump: it was killed")
+    assert "signal 9" in str(raised.value) and "memory" in str(raised.value)
+
+
+def test_a_check_that_is_killed_has_found_no_damage(tmp_path):
+    assert code_of(wrapped(tmp_path, "kill -9 $$").check) == "restic_killed"
+    # What restic ends with when somebody else asks it to stop.
+    assert code_of(wrapped(tmp_path, "exit 130").check) == "restic_killed"
+
+
+def test_a_command_that_is_killed_is_called_so_once(made, tmp_path):
+    from hosting import digest_child
+
+    script = [sys.executable, "-I", "-S", digest_child.__file__, str(tmp_path / "side")]
+    with pytest.raises(HostingError) as raised:
+        made.backup_stdin([*script, "sh", "-c", "kill -9 $$"], "dump", TAGS)
+    assert raised.value.code == "backup_source_failed"
+    reason = raised.value.facts["reason"]
+    assert reason == "it was killed (signal 9), perhaps for want of memory"
+    with pytest.raises(HostingError) as raised:
+        made.backup_stdin(["sh", "-c", "exit 7"], "dump", TAGS)
+    assert str(raised.value).count("exit status 7") == 1
+
+
 def test_credentials_in_an_address_or_an_answer_are_not_shown(tmp_path):
     location = "rest:http://admin:hunter2hunter2@127.0.0.1:9/acme"
     repo = wrapped(

@@ -9,6 +9,7 @@ import os
 import pytest
 from hosting import backup, files, manifest, names, restore
 from hosting.errors import Cancelled, HostingError
+from hosting.pgtools import PgTools
 from hosting.postgres import Mark
 from support.backups import odoo_database
 
@@ -210,6 +211,16 @@ def test_nothing_is_loaded_after_the_first_error(case, tmp_path):
             assert cr.fetchone() == (None,)
     finally:
         postgres.drop(name)
+
+
+def test_a_pg_restore_that_is_killed_is_called_so(case, tmp_path):
+    program = tmp_path / "pg_restore"
+    program.write_text("#!/bin/sh\nkill -9 $$\n")
+    program.chmod(0o755)
+    with pytest.raises(HostingError) as raised:
+        restore.load(tmp_path / "dump", case.database, PgTools(case.cluster, str(tmp_path)))
+    assert raised.value.code == "restore_failed"
+    assert raised.value.facts["reason"].startswith("it was killed (signal 9)")
 
 
 def test_only_a_hidden_name_is_restored_to(case, found):

@@ -173,7 +173,7 @@ class _Export:
             ended = children.run(command, env=env, feed=feed, remaining_s=self.remaining_s)
         children.check_time(ended, "pg_dump")
         if ended.code:
-            reason = children.last_line(ended.errors)
+            reason = children.killed(ended.code) or children.last_line(ended.errors)
             raise HostingError("dump_failed", name=self.name, reason=reason)
         return written
 

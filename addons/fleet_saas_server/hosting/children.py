@@ -114,6 +114,18 @@ def last_line(text: str) -> str:
     return lines[-1] if lines else "none"
 
 
+def killed(code: int) -> str:
+    """Return for a sentence that a signal ended a program, "" when its exit code says nothing of that.
+
+    A shell and our `digest_child` end with 128 and the number of the signal that ended their program;
+    restic does so when it was asked to stop.
+    """
+    number = -code if code < 0 else code - 128
+    if number == signal.SIGKILL:
+        return f"it was killed (signal {number}), perhaps for want of memory"
+    return f"it was ended by the signal {number}" if 0 < number < signal.NSIG else ""
+
+
 def environment(extra: Mapping[str, str]) -> dict[str, str]:
     """Return a small environment for a child, with ``extra`` added."""
     passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}

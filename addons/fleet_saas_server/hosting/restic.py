@@ -61,6 +61,7 @@ sentences(
     broken_lock="At %(location)s there is a lock that cannot be read, left by a program or a machine that "
     "stopped. The backups are as good as before. When no other program works on this repository, "
     "remove the lock with restic unlock --remove-all, then retry.",
+    restic_killed="restic could not %(what)s: %(reason)s. Look in the system's log, then retry.",
     restic_failed="restic could not %(what)s: %(reason)s",
     restic_too_old="restic %(version)s is too old for backups; 0.17 or newer is needed.",
     two_credentials="The backup is in its first place, but it cannot be copied from there: restic takes "
@@ -223,7 +224,8 @@ class Repository:
         :raises HostingError: ``backup_source_failed``
         """
         arguments = ["--stdin-filename", filename, "--stdin-from-command", "--", *command]
-        return self._backup(arguments, tags, env=env or {}, total=total, what=what or filename)
+        what = what or filename
+        return self._backup(filename, arguments, tags, env=env or {}, total=total, what=what)
 
     def backup_bytes(self, data: bytes, filename: str, tags: Iterable[str]) -> Saved:
         """Save one small file that is in memory."""
@@ -231,7 +233,7 @@ class Repository:
             source.write(data)
             source.seek(0)
             arguments = ["--stdin-filename", filename, "--stdin"]
-            return self._backup(arguments, tags, stdin=source, what=filename)
+            return self._backup(filename, arguments, tags, stdin=source, what=filename)
 
     def backup_files(self, folder: Path, tags: Iterable[str], *, what: str = "") -> Saved:
         """Save what is in a folder, with names relative to it; it may not be empty.
@@ -242,19 +244,25 @@ class Repository:
         :raises HostingError: ``unreadable_files``
         """
         arguments = ["--ignore-ctime", "--ignore-inode", "--no-scan", "."]
-        return self._backup(arguments, tags, cwd=folder, what=what or "files")
+        return self._backup("the files", arguments, tags, cwd=folder, what=what or "files")
 
     def _backup(
-        self, arguments: list[str], tags: Iterable[str], total: int = 0, what: str = "", **rest: Any
+        self,
+        name: str,
+        arguments: list[str],
+        tags: Iterable[str],
+        total: int = 0,
+        what: str = "",
+        **rest: Any,
     ) -> Saved:
         head = ["backup", "--host", HOST]
         for tag in tags:
             head += ["--tag", tag]
-        lines = self._json(f"save {what}", [*head, *arguments], total=total, what=what, **rest)
+        lines = self._json(f"save {name}", [*head, *arguments], total=total, what=what, **rest)
         summary = next((line for line in lines if line.get("message_type") == "summary"), {})
         if not summary.get("snapshot_id"):
             raise HostingError(
-                "restic_failed", what=f"save {what}", reason="no snapshot came of it"
+                "restic_failed", what=f"save {name}", reason="no snapshot came of it"
             )
         failpoint(f"restic.saved_{what or 'something'}")
         return Saved(
@@ -419,9 +427,13 @@ class Repository:
         }.items():
             if ended.code == code:
                 return error
+        if (killed := children.killed(ended.code)) and not ended.stopped:
+            return HostingError("restic_killed", what=what_for, reason=killed)
         # Stopped by us, it has ended its command too.
         if "command failed" in ended.errors and not ended.stopped:
-            return HostingError("backup_source_failed", reason=reason)
+            status = re.search(r"command failed: exit status (\d+)", ended.errors)
+            killed = status and children.killed(int(status[1]))
+            return HostingError("backup_source_failed", reason=killed or reason)
         # A folder of the backup before that cannot be read ends restic in the same way.
         if ended.code == 3 and not re.search(_DAMAGED, ended.errors, re.IGNORECASE):
             return HostingError("unreadable_files", reason=reason)
@@ -503,7 +515,8 @@ def _reason(errors: str) -> str:
         if line.strip() and not line.startswith("\t") and not after.startswith("\t")
     ]
     # The first says what went wrong, the last what came of it; hints stand between them.
-    return "; ".join(dict.fromkeys(told[:1] + told[-1:]))[:400] or "no reason given"
+    told = told[:1] + [line for line in told[-1:] if told[0] not in line]
+    return "; ".join(told)[:400] or "no reason given"
 
 
 def version(binary: str) -> tuple[int, int]:

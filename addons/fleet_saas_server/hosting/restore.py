@@ -308,7 +308,8 @@ def load(
     if denied and "CREATE EXTENSION" in ended.errors:
         raise HostingError("extension_missing", extension=denied[1])
     errors = [line for line in ended.errors.splitlines() if "error:" in line]
-    raise HostingError("restore_failed", reason=errors[0] if errors else ended.errors[-300:])
+    reason = errors[0] if errors else children.killed(ended.code) or ended.errors[-300:]
+    raise HostingError("restore_failed", reason=reason)
 
 
 def compare_rows(expected: dict[str, int], found: dict[str, int]) -> None:

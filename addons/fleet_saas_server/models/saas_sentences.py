@@ -298,6 +298,9 @@ SENTENCES = {
     "repository_locked": _lt("The repository at %(location)s is in use by another program."),
     "reserved_name": _lt("The name %(name)s is reserved. Choose another one."),
     "restic_failed": _lt("restic could not %(what)s: %(reason)s"),
+    "restic_killed": _lt(
+        "restic could not %(what)s: %(reason)s. Look in the system's log, then retry."
+    ),
     "restic_too_old": _lt("restic %(version)s is too old for backups; 0.17 or newer is needed."),
     "restore_busy": _lt(
         "Another archive of unknown origin is being restored; they go one after the other."
