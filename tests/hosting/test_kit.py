@@ -36,10 +36,11 @@ def printed(case, **changes):
     return Kit(**(values | changes)).text()
 
 
-def follow(text, case, folder, database, first=""):
+def follow(text, case, folder, database, first="", stops=True):
     """Run every block of the kit in one shell, as its reader is told; return how it ended.
 
     :param first: a folder whose programs are found before all others
+    :param stops: at the first error; a shell into which all of it is pasted goes on
     """
     blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     assert len(blocks) == 5
@@ -47,7 +48,7 @@ def follow(text, case, folder, database, first=""):
     path = f"{first}:{case.tools.folder}:{Path(case.repo.binary).parent}:{os.environ['PATH']}"
     env = os.environ | case.cluster.environment() | {"PATH": path, "NEW": database}
     env["FILESTORE"] = str(folder / "filestore")
-    script = "set -e\n" + "\n".join(blocks)
+    script = "\n".join(["set -e" if stops else "set +e", *blocks])
     return subprocess.run(
         ["sh", "-c", script], cwd=folder, env=env, capture_output=True, text=True, timeout=120
     )
@@ -79,6 +80,25 @@ def test_the_kit_stops_at_a_backup_that_this_server_did_not_sign(case, tmp_path)
     ended = follow(printed(case, public_key=stranger), case, tmp_path / "empty", database)
     assert ended.returncode != 0
     assert not postgres.exists(database)
+
+
+@pytest.mark.parametrize("stops", [True, False])
+@pytest.mark.parametrize("part", ["signature", "backup", "dump"])
+def test_the_kit_says_stop_at_what_does_not_match_and_loads_nothing(case, tmp_path, part, stops):
+    taken = case.take()
+    key = case.key if part != "signature" else manifest.new_key()
+    text = printed(case, public_key=manifest.public_pem(key))
+    if part == "backup":  # a signed manifest, under the name of another backup
+        text = text.replace("head -n 1", "BACKUP=backup=20300101t000000-00000000\nhead -n 1")
+    if part == "dump":
+        text = text.replace("> database.dump", "> database.dump; echo x >> database.dump")
+    database = f"{postgres.prefix()}test_kit_{os.getpid()}_{part}"
+    ended = follow(text, case, tmp_path / "empty", database, stops=stops)
+    assert taken.backup in ended.stdout
+    assert "STOP: the " in ended.stderr
+    assert not postgres.exists(database)
+    assert not (tmp_path / "empty" / "database.dump").exists()
+    assert not any((tmp_path / "empty").glob("filestore/*/*"))
 
 
 def test_the_kit_stops_before_a_database_when_pg_restore_cannot_read_the_dump(case, tmp_path):

@@ -85,29 +85,35 @@ _NEEDED = (
     "You need: restic 0.17 or newer, the programs of PostgreSQL (psql, createdb, pg_restore) of "
     "the version named above or newer, openssl 3, and a PostgreSQL server that is not older. "
     "Run the commands in one shell, one block after the other, in an empty folder; stop where one "
-    "fails.\n"
+    "fails or says STOP.\n"
 )
 _CHOOSE = f"""\
 BACKUP=$(restic snapshots --tag part=manifest --latest 1 --json | grep -o 'backup=[0-9a-z-]*' | tail -n 1)
 echo "$BACKUP"
 restic dump --tag "$BACKUP,part=manifest" latest /{MANIFEST_NAME} > manifest.signed"""
+# What is pasted at once does not stop at an error: without these two files the rest loads nothing.
 _CHECK = """
+refuse() { echo "STOP: $1. Do not go on." >&2; rm -f database.dump manifest.json; false; }
 head -n 1 manifest.signed | tr -d '\\n' > manifest.json
 tail -n 1 manifest.signed | base64 -d > manifest.signature
-openssl pkeyutl -verify -pubin -inkey key.pem -rawin -in manifest.json -sigfile manifest.signature
-grep -q "\\"backup\\":\\"${BACKUP#backup=}\\"" manifest.json"""
+openssl pkeyutl -verify -pubin -inkey key.pem -rawin -in manifest.json -sigfile manifest.signature \\
+  && grep -q "\\"backup\\":\\"${BACKUP#backup=}\\"" manifest.json \\
+  || refuse "the manifest was changed, is another backup's, or was not signed by this server" """
 _DATABASE = f"""\
 NEW=${{NEW:-restored}}
 restic dump --tag "$BACKUP,part=dump" latest /{DUMP_NAME} > {DUMP_NAME}
-grep -q "\\"dump_sha256\\":\\"$(sha256sum < {DUMP_NAME} | cut -d ' ' -f 1)\\"" manifest.json
-pg_restore --list {DUMP_NAME} > contents.txt
+grep -q "\\"dump_sha256\\":\\"$(sha256sum < {DUMP_NAME} | cut -d ' ' -f 1)\\"" manifest.json \\
+  || refuse "the dump is not the one of the manifest"
+pg_restore --list {DUMP_NAME} > contents.txt &&
 createdb --template=template0 --encoding=UTF8 --lc-collate=C "$NEW"
 pg_restore --exit-on-error --no-owner --no-privileges --no-publications --no-subscriptions --jobs=2 --dbname="$NEW" {DUMP_NAME}
 PGOPTIONS="-c client_min_messages=error" psql --dbname="$NEW" --quiet --command=ANALYZE"""
 _FILES = """\
 FILESTORE=${FILESTORE:-/var/lib/odoo/filestore}
 mkdir -p "$FILESTORE/$NEW"
-grep -q '"files_snapshot":""' manifest.json || restic restore --tag "$BACKUP,part=files" latest --target "$FILESTORE/$NEW" """
+if grep -q '"files_snapshot":"[^"]' manifest.json; then
+  restic restore --tag "$BACKUP,part=files" latest --target "$FILESTORE/$NEW"
+fi"""
 _AFTER = """\
 Give the files to the user that Odoo runs as (`chown -R odoo: "$FILESTORE/$NEW"`). Then start Odoo
 with `--database` and the name. **It is live**: it sends mail and runs its scheduled actions as the
