@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -55,6 +56,11 @@ def running(repo, *arguments):
         child.wait()
 
 
+def held_locks(repo):
+    """Return the locks that hold: while restic writes one, it has another name and holds nobody up."""
+    return [name for name in os.listdir(os.path.join(repo.location, "locks")) if len(name) == 64]
+
+
 def code_of(call, *arguments, **options):
     with pytest.raises(HostingError) as raised:
         call(*arguments, **options)
@@ -83,6 +89,27 @@ def test_a_repository_that_lost_its_configuration_keeps_its_key(tmp_path):
     (tmp_path / "repo" / "config").unlink()
     assert code_of(repo.init) == "half_repository"
     assert sorted((tmp_path / "repo" / "keys").iterdir()) == keys
+
+
+def test_what_a_removed_repository_left_behind_is_named(tmp_path):
+    repo = repository(tmp_path / "repo")
+    make(repo)
+    told = []
+
+    def remove(*_told):
+        if not told and any((tmp_path / "repo" / "locks").iterdir()):
+            told.append(True)
+            shutil.rmtree(repo.location)
+
+    with contextlib.suppress(HostingError):
+        repo.watched(remove, children.no_limit).backup_stdin(
+            ["sh", "-c", "sleep 3; head -c 3000000 /dev/urandom"], "dump", TAGS
+        )
+    assert told and (tmp_path / "repo").exists(), "restic has made some of its folders again"
+    with pytest.raises(HostingError) as raised:
+        repo.init()
+    assert raised.value.code == "repository_remains"
+    assert str(tmp_path / "repo") in str(raised.value)
 
 
 def test_a_restic_that_tells_a_check_in_words_is_understood(tmp_path, made):
@@ -146,7 +173,9 @@ def test_no_secret_is_ever_an_argument(tmp_path):
     assert PASSWORD not in said and "hush-hush" not in said
 
 
-def test_a_lock_of_a_dead_childis_removed_and_that_of_a_living_one_is_respected(made, monkeypatch):
+def test_a_lock_of_a_dead_program_is_removed_and_that_of_a_living_one_is_respected(
+    made, monkeypatch
+):
     monkeypatch.setattr(restic, "LOCK_WAIT_S", 1.0)
     command = [made.binary, "-r", made.location, "--no-cache", "backup", "--stdin-from-command"]
     living = subprocess.Popen(
@@ -157,9 +186,8 @@ def test_a_lock_of_a_dead_childis_removed_and_that_of_a_living_one_is_respected(
         start_new_session=True,
     )
     try:
-        locks = os.path.join(made.location, "locks")
         end = time.monotonic() + 20
-        while not os.listdir(locks) and time.monotonic() < end:
+        while not held_locks(made) and time.monotonic() < end:
             time.sleep(0.05)
         with pytest.raises(Retryable) as raised:
             made.check()
@@ -167,11 +195,11 @@ def test_a_lock_of_a_dead_childis_removed_and_that_of_a_living_one_is_respected(
     finally:
         os.killpg(living.pid, signal.SIGKILL)
         living.wait()
-    assert os.listdir(locks), "the killed program has left its lock"
+    assert held_locks(made), "the killed program has left its lock"
     made.check()
 
 
-def test_a_lock_whose_dead_childnobody_has_waited_for_yet_goes_as_soon_as_somebody_does(made):
+def test_a_lock_whose_dead_program_nobody_has_waited_for_yet_goes_as_soon_as_somebody_does(made):
     command = [made.binary, "-r", made.location, "--no-cache", "backup", "--stdin-from-command"]
     dead = subprocess.Popen(
         [*command, "--", "sleep", "600"],
@@ -180,9 +208,8 @@ def test_a_lock_whose_dead_childnobody_has_waited_for_yet_goes_as_soon_as_somebo
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    locks = os.path.join(made.location, "locks")
     end = time.monotonic() + 20
-    while not os.listdir(locks) and time.monotonic() < end:
+    while not held_locks(made) and time.monotonic() < end:
         time.sleep(0.05)
     os.killpg(dead.pid, signal.SIGKILL)
     # To restic it lives on: a signal reaches it. In a container init may take seconds for it.
@@ -192,7 +219,7 @@ def test_a_lock_whose_dead_childnobody_has_waited_for_yet_goes_as_soon_as_somebo
         made.check()
     finally:
         waits.join()
-    assert not os.listdir(locks)
+    assert not held_locks(made)
 
 
 def test_a_lock_that_a_crash_has_torn_holds_nobody_up(tmp_path):
@@ -211,16 +238,20 @@ def test_a_lock_that_a_crash_has_torn_holds_nobody_up(tmp_path):
         assert not torn.exists()
 
 
-def test_no_lock_that_can_be_read_goes_with_a_torn_one(made, monkeypatch):
+def test_no_lock_that_can_be_read_goes_with_a_torn_one(made, tmp_path, monkeypatch):
     monkeypatch.setattr(restic, "LOCK_WAIT_S", 1.0)
-    locks = os.path.join(made.location, "locks")
-    with running(made, "backup", "--stdin-from-command", "--", "sleep", "600"):
-        while not (held := [name for name in os.listdir(locks) if len(name) == 64]):
+    locks, begun = os.path.join(made.location, "locks"), tmp_path / "begun"
+    command = ["sh", "-c", f"touch {begun}; exec sleep 600"]
+    with running(made, "backup", "--stdin-from-command", "--", *command):
+        end = time.monotonic() + 60
+        while not begun.exists():
+            assert time.monotonic() < end
             time.sleep(0.05)
+        held = held_locks(made)
         with open(os.path.join(locks, "ab" * 32), "wb") as torn:
             torn.write(b"garbage" * 30)
         assert code_of(made.check) == "repository_locked"
-        assert os.listdir(locks) == held
+        assert len(held) == 1 and held_locks(made) == held
     made.unlock()
 
 
@@ -238,15 +269,14 @@ def test_a_torn_lock_that_cannot_be_removed_from_here_is_no_damage(tmp_path):
 def test_a_cancelled_backup_leaves_no_lock(tmp_path, command):
     repo = repository(tmp_path / "repo")
     make(repo)
-    locks = tmp_path / "repo" / "locks"
 
     def cancel(*_told):
-        if [path for path in locks.iterdir() if len(path.name) == 64]:
+        if held_locks(repo):
             raise Cancelled
 
     with pytest.raises(Cancelled):
         repo.watched(cancel, children.no_limit).backup_stdin(["sh", "-c", command], "dump", TAGS)
-    assert not list(locks.iterdir())
+    assert not held_locks(repo)
 
 
 def test_a_cancelled_restore_leaves_no_lock(tmp_path):
@@ -259,7 +289,7 @@ def test_a_cancelled_restore_leaves_no_lock(tmp_path):
 
     with pytest.raises(Cancelled):
         repo.dump_to(saved.snapshot, "/large", cancel)
-    assert not os.listdir(tmp_path / "repo" / "locks")
+    assert not held_locks(repo)
 
 
 def test_the_snapshots_are_listed_and_the_repository_is_found_while_a_check_holds_its_lock(made):

@@ -58,6 +58,9 @@ sentences(
     "elsewhere now, then repair or replace the repository.",
     half_repository="The repository at %(location)s was begun and never finished, or has lost its "
     "configuration. If there is no backup in it, remove its folder keys, then retry.",
+    repository_remains="At %(location)s are remains of a repository, which was removed or unmounted while "
+    "a backup was under way. Bring the repository back to this place; if it is lost, move the remains "
+    "away. Then retry.",
     broken_lock="At %(location)s there is a lock that cannot be read, left by a program or a machine that "
     "stopped. The backups are as good as before. When no other program works on this repository, "
     "remove the lock with restic unlock --remove-all, then retry.",
@@ -439,6 +442,8 @@ class Repository:
             return HostingError("unreadable_files", reason=reason)
         if "already contains keys" in ended.errors:
             return HostingError("half_repository", location=location)
+        if "already contains snapshots" in ended.errors:
+            return HostingError("repository_remains", location=location)
         if BROKEN_LOCK in ended.errors:
             return HostingError("broken_lock", location=location)
         for code, kind, pattern in _REASONS:

@@ -296,6 +296,9 @@ SENTENCES = {
         "The repository at %(location)s is damaged: %(reason)s. Make a new backup elsewhere now, then repair or replace the repository."
     ),
     "repository_locked": _lt("The repository at %(location)s is in use by another program."),
+    "repository_remains": _lt(
+        "At %(location)s are remains of a repository, which was removed or unmounted while a backup was under way. Bring the repository back to this place; if it is lost, move the remains away. Then retry."
+    ),
     "reserved_name": _lt("The name %(name)s is reserved. Choose another one."),
     "restic_failed": _lt("restic could not %(what)s: %(reason)s"),
     "restic_killed": _lt(
