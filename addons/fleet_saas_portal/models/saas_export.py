@@ -176,7 +176,7 @@ class SaasExport(models.Model):
             )
             return
         template = self.env.ref(
-            "fleet_saas_portal.mail_template_backup_ready", raise_if_not_found=False
+            "fleet_saas_portal.mail_template_export_ready", raise_if_not_found=False
         )
         if template:
             template.sudo().with_context(lang=user.lang).send_mail(

@@ -142,6 +142,7 @@ class TestExport(ExportCase):
         self.make_ready(user=self.max)
         mail = self.env["mail.mail"].search([], order="id DESC", limit=1)
         self.assertEqual(mail.recipient_ids, self.max.partner_id)
+        self.assertEqual(mail.subject, "The zip of acme is ready")
         self.assertIn("/my/databases/uuid-of-acme", mail.body_html)
         self.assertNotIn("/export/", mail.body_html)
         self.assertFalse(mail.attachment_ids)

@@ -281,6 +281,7 @@ class TestSubscription(SubscriptionCase):
         for name in (
             "welcome",
             "backup_ready",
+            "export_ready",
             "trial_ending",
             "trial_ended",
             "payment_due",
