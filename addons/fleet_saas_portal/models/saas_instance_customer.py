@@ -188,7 +188,8 @@ class SaasInstance(models.Model):
         if len(asked) >= MAX_BACKUPS:
             raise UserError(
                 self.env._(
-                    "%(number)s backups a day are taken of a database; try again tomorrow.",
+                    "The limit of backups that are asked for is reached: %(number)s a day. "
+                    "Try again tomorrow.",
                     number=MAX_BACKUPS,
                 )
             )

@@ -71,10 +71,13 @@ class SaasInstance(models.Model):
         most = plan.exports_a_day if plan else EXPORTS_A_DAY
         since = fields.Datetime.now() - timedelta(days=1)
         today = mine & Domain("state", "!=", "failed") & Domain("create_date", ">", since)
+        # Customers and operators have a share each: what the ones had is taken from no other.
+        today &= Domain("user_id.share", "=", self.env.user.share)
         if exports.search_count(today) >= most:
             raise UserError(
                 self.env._(
-                    "%(number)s archives a day are made of a database; try again tomorrow.",
+                    "The limit of archives of a database is reached: %(number)s a day. "
+                    "Try again tomorrow.",
                     number=most,
                 )
             )

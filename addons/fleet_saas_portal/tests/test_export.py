@@ -128,10 +128,19 @@ class TestExport(ExportCase):
         self.assertFalse(self.acme.problem)
         for _each in range(2):
             self.make_ready()
-        with self.assertRaisesRegex(UserError, "2 archives a day"):
-            self.acme._ask_export()
+        with self.assertRaisesRegex(UserError, "is reached: 2 a day"):
+            self.make_ready()
         self.env.cr.execute("UPDATE saas_export SET create_date = create_date - interval '2 day'")
         self.make_ready()
+
+    def test_what_customers_had_today_is_taken_from_no_operator(self):
+        self.plan.exports_a_day = 1
+        self.make_ready()
+        with self.assertRaisesRegex(UserError, "is reached: 1 a day"):
+            self.acme.with_user(self.max).sudo()._ask_export()
+        self.make_ready(user=self.people["manager"])
+        with self.assertRaisesRegex(UserError, "is reached: 1 a day"):
+            self.acme.with_user(self.people["manager"])._ask_export()
 
     def test_a_server_that_makes_none_is_not_asked(self):
         self.server.sudo().kinds = {"backup": {}}
