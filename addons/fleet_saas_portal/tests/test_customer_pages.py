@@ -407,6 +407,21 @@ class TestCustomerPages(HttpCase, CustomerCase):
         self.answer(self.acme.request_id, "done")
         self.assertEqual(self.acme.state, "active")
 
+    def test_whom_to_ask_for_another_plan_is_said(self):
+        company = self.acme.company_id
+        company.write({"name": "Northwind Hosting", "email": "Sales <sales@northwind.example>"})
+        self.login(self.ann)
+        page = html.fromstring(self.get(ACME).text)
+        section = page.find(".//section[@aria-labelledby='saas_plan']")
+        self.assertIn("For another plan, ask Northwind Hosting.", section.text_content())
+        self.assertIsNotNone(section.find(".//a[@href='mailto:sales@northwind.example']"))
+        company.email = False
+        section = html.fromstring(self.get(ACME).text).find(
+            ".//section[@aria-labelledby='saas_plan']"
+        )
+        self.assertIn("For another plan, ask Northwind Hosting.", section.text_content())
+        self.assertIsNone(section.find(".//a"))
+
     def test_what_is_being_brought_back_is_said_to_be(self):
         self.login(self.ann)
         self.post(f"{ACME}/cancel", name="acme")
