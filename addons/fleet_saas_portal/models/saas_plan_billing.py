@@ -32,6 +32,14 @@ class SaasPlan(models.Model):
             plan.product_id = Product.create(plan._prepare_product())
         return self.product_id
 
+    def _adds_tax(self):
+        """Tell whether invoices add a tax to the price, by the product they name or will name."""
+        self.ensure_one()
+        plan = self.sudo()
+        taxes = plan.product_id.taxes_id if plan.product_id else plan.company_id.account_sale_tax_id
+        ours = taxes._filter_taxes_by_company(plan.company_id).flatten_taxes_hierarchy()
+        return any(tax.amount and not tax.price_include for tax in ours)
+
     def _prepare_product(self):
         return {
             "name": self.name,

@@ -422,6 +422,20 @@ class TestCustomerPages(HttpCase, CustomerCase):
         self.assertIn("For another plan, ask Northwind Hosting.", section.text_content())
         self.assertIsNone(section.find(".//a"))
 
+    def test_a_price_to_which_tax_is_added_says_so(self):
+        self.plan.price = 30
+        tax = self.env["account.tax"].create({"name": "Tax of 15%", "amount": 15})
+        self.plan._get_product().taxes_id = tax
+        self.login(self.ann)
+        for pays, said in (
+            ({"price_include_override": "tax_excluded"}, True),
+            ({"price_include_override": "tax_included"}, False),
+            ({"price_include_override": "tax_excluded", "amount": 0}, False),
+        ):
+            tax.write(pays)
+            with self.subTest(pays=pays):
+                self.assertEqual("plus tax" in self.get(ACME).text, said)
+
     def test_what_is_being_brought_back_is_said_to_be(self):
         self.login(self.ann)
         self.post(f"{ACME}/cancel", name="acme")

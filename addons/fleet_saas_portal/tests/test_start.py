@@ -284,6 +284,17 @@ class TestStart(SignupCase, HttpCase):
             answer = self.submit(country_id=country, email=f"{ord(country[0])}@example.org")
             self.assertIn(WAIT, answer.text, country)
 
+    def test_a_price_to_which_tax_will_be_added_says_so(self):
+        self.plan.price = 30
+        company = self.plan.company_id
+        company.account_sale_tax_id = False
+        self.assertNotIn("plus tax", self.get("/start").text)
+        company.account_sale_tax_id = self.env["account.tax"].create(
+            {"name": "Tax of 15%", "amount": 15, "price_include_override": "tax_excluded"}
+        )
+        self.env.flush_all()
+        self.assertIn("plus tax", self.get("/start").text)
+
     def test_plans_that_are_not_public_do_not_exist_here(self):
         self.plan.is_public = False
         self.env.flush_all()
