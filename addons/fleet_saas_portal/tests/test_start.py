@@ -272,6 +272,7 @@ class TestStart(SignupCase, HttpCase):
         self.assertIn('id="error_email"', answer.text)
         for values in (
             {"email": "a@mailinator.com"},
+            {"email": "a@intranet"},
             {"template": "other"},
             {"contact_name": ""},
             {"contact_name": "Win at https://spam.example"},
