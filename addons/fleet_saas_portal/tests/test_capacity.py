@@ -1,3 +1,5 @@
+from lxml import etree
+
 from odoo.tests import tagged
 
 from ..models.saas_sizes import format_size
@@ -16,6 +18,14 @@ class TestCapacity(SaasCase):
         self.assertEqual(
             (self.server.free_places, self.server.capacity_text), (0, "The disk is full.")
         )
+
+    def test_room_has_the_same_words_in_the_list_and_in_the_report(self):
+        arch = self.env["saas.server"].get_view(False, "list")["arch"]
+        named = {each.get("name"): each.get("string") for each in etree.fromstring(arch)}
+        fields = self.server._fields
+        for name, counted in (("instance_count", "places_used"), ("free_places", "places_free")):
+            label = fields[counted]._description_string(self.env)
+            self.assertEqual(named[name], label)
 
     def test_a_server_that_tells_nothing_has_no_words(self):
         self.assertFalse(self.server.capacity_text)
