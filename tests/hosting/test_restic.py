@@ -439,6 +439,18 @@ def test_a_command_that_is_killed_is_called_so_once(made, tmp_path):
     assert str(raised.value).count("exit status 7") == 1
 
 
+def test_a_folder_that_is_made_read_only_meanwhile_ends_the_backup_soon(tmp_path):
+    # What restic 0.19 says of it, again and again.
+    said = "Save(<data/f6>) returned error, retrying after 1.2s: open /x: read-only file system"
+    repo = wrapped(tmp_path, f"echo '{said}' >&2; exec sleep 600")
+    began = time.monotonic()
+    with pytest.raises(HostingError) as raised:
+        repo.backup_bytes(b"x", "x", TAGS)
+    assert raised.value.code == "storage_refused"
+    assert "read-only file system" in str(raised.value)
+    assert time.monotonic() - began < 60
+
+
 def test_credentials_in_an_address_or_an_answer_are_not_shown(tmp_path):
     location = "rest:http://admin:hunter2hunter2@127.0.0.1:9/acme"
     repo = wrapped(

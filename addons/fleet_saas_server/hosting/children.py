@@ -71,13 +71,14 @@ def run(
     cwd: Path | None = None,
     stdin: IO[bytes] | None = None,
     feed: Callable[[bytes], None] | None = None,
+    hear: Callable[[bytes], None] | None = None,
     beat: Callable[[], None] | None = None,
     remaining_s: Callable[[], float] = no_limit,
 ) -> Ended:
     """Run a program to its end, or stop it when ``remaining_s`` says 0.
 
-    Its standard output goes to ``feed`` in blocks. ``beat`` is called about four times a second in
-    the caller's thread; what it raises stops the program and is passed on. The program leads a
+    Its standard output goes to ``feed`` in blocks, its errors to ``hear``. ``beat`` is called about
+    four times a second in the caller's thread; what they raise stops the program and is passed on. The program leads a
     process group of its own, which is killed in any case, and dies when we are killed.
 
     :param env: added to the few variables of ours that every program gets
@@ -85,7 +86,7 @@ def run(
     """
     began = time.monotonic()
     child = _start(command, env, cwd, stdin)
-    watch = _Watch(child, feed or _drop, beat or nothing, remaining_s)
+    watch = _Watch(child, feed or _drop, hear or _drop, beat or nothing, remaining_s)
     try:
         stopped = not watch.follow()
     except BaseException:
@@ -167,7 +168,7 @@ def _ask_to_stop(child: subprocess.Popen[bytes]) -> None:
 
     What it still writes is read: with nobody at the other end, its first word would end it at once.
     """
-    _Watch(child, _drop, nothing, lambda: 0.0).follow()
+    _Watch(child, _drop, _drop, nothing, lambda: 0.0).follow()
 
 
 def _has_ended(child: subprocess.Popen[bytes]) -> bool:
@@ -202,10 +203,12 @@ class _Watch:
         self,
         child: subprocess.Popen[bytes],
         feed: Callable[[bytes], None],
+        hear: Callable[[bytes], None],
         beat: Callable[[], None],
         remaining_s: Callable[[], float],
     ) -> None:
-        self.child, self.feed, self.beat, self.remaining_s = child, feed, beat, remaining_s
+        self.child, self.feed, self.hear = child, feed, hear
+        self.beat, self.remaining_s = beat, remaining_s
         self._first, self._last, self._cut = b"", b"", False
 
     def follow(self) -> bool:
@@ -241,6 +244,7 @@ class _Watch:
         block = os.read(stream.fileno(), BLOCK)
         if stream is self.child.stderr:
             self._keep(block)
+            self.hear(block)
         elif block:
             self.feed(block)
         return bool(block)

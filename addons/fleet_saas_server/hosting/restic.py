@@ -35,6 +35,7 @@ NO_LOCK = "--no-lock"
 # A key file whose content is not what its name says; the sign before it is escaped in JSON.
 BROKEN_KEY = re.compile(r"LoadRaw\(\S*key/")
 BROKEN_LOCK = "invalid lock file"
+REFUSED_FOLDER = re.compile(rb"returned error, retrying.*(read-only file system|permission denied)")
 # Saving a gigabyte must not cost the customers' workers their memory: with this limit restic
 # takes 105 MB. A smaller GOGC saves none of it and costs a quarter more time.
 LIMITS = {"GOMEMLIMIT": "120MiB", "GOMAXPROCS": "2", "RESTIC_PROGRESS_FPS": "2"}
@@ -411,9 +412,17 @@ class Repository:
         return children.run(
             [self.binary, *self._cache(), *arguments],
             env={**LIMITS, **env, **self.env, **secrets},
+            hear=self._hear,
             remaining_s=self.remaining_s,
             **options,
         )
+
+    def _hear(self, said: bytes) -> None:
+        """Stop where a folder was made read-only: restic would try for a quarter of an hour."""
+        refused = REFUSED_FOLDER.search(said)
+        if refused and ":" not in self.location:
+            reason = refused[1].decode()
+            raise HostingError("storage_refused", location=self._safe_location(), reason=reason)
 
     def _cache(self) -> list[str]:
         remote = self.cache_dir and ":" in self.location
