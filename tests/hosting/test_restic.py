@@ -173,22 +173,31 @@ def test_no_secret_is_ever_an_argument(tmp_path):
     assert PASSWORD not in said and "hush-hush" not in said
 
 
-def test_a_lock_of_a_dead_program_is_removed_and_that_of_a_living_one_is_respected(
-    made, monkeypatch
-):
-    monkeypatch.setattr(restic, "LOCK_WAIT_S", 1.0)
+def start_holder(made):
+    """Start a restic that saves for ten minutes, in a process group of its own."""
     command = [made.binary, "-r", made.location, "--no-cache", "backup", "--stdin-from-command"]
-    living = subprocess.Popen(
+    return subprocess.Popen(
         [*command, "--", "sleep", "600"],
         env=os.environ | {"RESTIC_PASSWORD": PASSWORD},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+
+def wait_for_lock(made):
+    end = time.monotonic() + 20
+    while not held_locks(made) and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def test_a_lock_of_a_dead_program_is_removed_and_that_of_a_living_one_is_respected(
+    made, monkeypatch
+):
+    monkeypatch.setattr(restic, "LOCK_WAIT_S", 1.0)
+    living = start_holder(made)
     try:
-        end = time.monotonic() + 20
-        while not held_locks(made) and time.monotonic() < end:
-            time.sleep(0.05)
+        wait_for_lock(made)
         with pytest.raises(Retryable) as raised:
             made.check()
         assert raised.value.code == "repository_locked"
@@ -200,17 +209,8 @@ def test_a_lock_of_a_dead_program_is_removed_and_that_of_a_living_one_is_respect
 
 
 def test_a_lock_whose_dead_program_nobody_has_waited_for_yet_goes_as_soon_as_somebody_does(made):
-    command = [made.binary, "-r", made.location, "--no-cache", "backup", "--stdin-from-command"]
-    dead = subprocess.Popen(
-        [*command, "--", "sleep", "600"],
-        env=os.environ | {"RESTIC_PASSWORD": PASSWORD},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    end = time.monotonic() + 20
-    while not held_locks(made) and time.monotonic() < end:
-        time.sleep(0.05)
+    dead = start_holder(made)
+    wait_for_lock(made)
     os.killpg(dead.pid, signal.SIGKILL)
     # To restic it lives on: a signal reaches it. In a container init may take seconds for it.
     waits = threading.Timer(4.0, dead.wait)

@@ -262,7 +262,8 @@ class SaasSubscription(models.Model):
         ]
         kind = "out_invoice" if sign > 0 else "out_refund"
         move = self._make_move(kind, [x for x in lines if x["price_unit"]], saas_kind="change")
-        self._set_off(move)
+        if kind == "out_refund":
+            self._set_off(move)
         self._send_invoice(move)
         return move
 
@@ -275,7 +276,7 @@ class SaasSubscription(models.Model):
                 and move.payment_state in ("not_paid", "partial")
             )
         )
-        if credit.move_type != "out_refund" or not owed:
+        if not owed:
             return
         lines = (owed | credit).line_ids.filtered(
             lambda line: line.account_type == "asset_receivable" and not line.reconciled

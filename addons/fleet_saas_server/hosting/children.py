@@ -78,8 +78,9 @@ def run(
     """Run a program to its end, or stop it when ``remaining_s`` says 0.
 
     Its standard output goes to ``feed`` in blocks, its errors to ``hear``. ``beat`` is called about
-    four times a second in the caller's thread; what they raise stops the program and is passed on. The program leads a
-    process group of its own, which is killed in any case, and dies when we are killed.
+    four times a second in the caller's thread; what they raise stops the program and is passed on.
+    The program leads a process group of its own, which is killed in any case, and dies when we are
+    killed.
 
     :param env: added to the few variables of ours that every program gets
     :raises HostingError: ``child_missing``
